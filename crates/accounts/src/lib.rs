@@ -1,0 +1,1 @@
+//! Users, passwords, resets and throttling as pure rules

@@ -1,0 +1,1 @@
+//! Administration: declared state and its application, users, applications, APIs, roles and keys

@@ -1,0 +1,1 @@
+//! The auditor: proves each measure from outside, by evidence, and knows no other room

@@ -1,0 +1,1 @@
+//! The issuer: OAuth endpoints, the session API, hosted pages

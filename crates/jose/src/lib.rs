@@ -1,0 +1,1 @@
+//! JWS, JWK and JWT in the compact form: strict, closed over known algorithms, keys parsed once

@@ -1,0 +1,1 @@
+//! The one decision at the gateway: path, rule, caller, scopes, origin, permit

@@ -1,0 +1,1 @@
+//! One store on SQLCipher and PostgreSQL: entities, queries and migrations once

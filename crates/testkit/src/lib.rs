@@ -1,0 +1,1 @@
+//! Servers, mailboxes, databases and clients for tests
