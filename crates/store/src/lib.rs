@@ -1,1 +1,43 @@
-//! One store on SQLCipher and PostgreSQL: entities, queries and migrations once
+//! One store on SQLCipher (the default, one encrypted file) and on PostgreSQL: entities, queries and migrations once.
+//!
+//! The room knows rows, not rules: what may happen is decided in the court, and every commit here repeats its
+//! precondition in the statement's WHERE clause and counts the row. Whatever alters something that nodes remember
+//! inserts a row in `changes` in the same transaction.
+//!
+//! Conventions: ids are text, times are Unix seconds (`i64`), digests are 32 bytes, lists are JSON in a text column.
+//! Time is always an argument.
+
+mod api_keys;
+mod apis;
+mod changes;
+mod clients;
+mod connection;
+mod entities;
+mod fault;
+mod lists;
+mod migrations;
+mod outbox;
+mod password_resets;
+mod redacted;
+mod refresh_tokens;
+mod roles;
+mod sessions;
+mod signing_keys;
+mod throttles;
+mod transaction;
+mod users;
+
+pub use api_keys::{ApiKey, ApiKeyUse};
+pub use apis::{Api, ApiScope};
+pub use changes::{ChangeRow, Revocations, kind};
+pub use clients::{ClientGrant, ClientRow};
+pub use connection::{Engine, Location, Options, Store};
+pub use fault::Fault;
+pub use outbox::{MAIL_LEASE, Mail, NewMail};
+pub use password_resets::{PasswordReset, Redemption};
+pub use refresh_tokens::{NewRefreshToken, RefreshToken, Rotation};
+pub use roles::{Permission, Role};
+pub use sessions::Session;
+pub use signing_keys::SigningKey;
+pub use throttles::Taken;
+pub use users::{Insertion, NewUser, User, UserChange};
