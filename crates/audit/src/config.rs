@@ -1,0 +1,301 @@
+//! What an audit is told: the contract's `[audit]` section and what the binary knows from the rest of the
+//! configuration. All of it is plain data; the auditor knows no type of another room.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::{SecretSlice, SecretString};
+
+use crate::document::Document;
+use crate::measures::MeasureId;
+
+/// The clock of an audit: Unix seconds. An argument, so that a test can replay a token after its end.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Everything that one run needs.
+#[derive(Clone)]
+pub struct Config {
+    /// `development`, `staging` or `production`, as configured; stands in the report.
+    pub environment: String,
+    /// The program's version, for the User-Agent and the report.
+    pub version: String,
+    /// Unix seconds, now.
+    pub clock: Clock,
+    /// `--challenge`: stands in the report's `run`, so that a stranger can see that it is fresh.
+    pub challenge: Option<String>,
+
+    /// `[audit] target`: the gateway as it is reached from here, `https://api.example.com`. No path.
+    pub target: String,
+    /// `[audit] backend`: the backend's own address, to try the way round the gateway. Give one only where a
+    /// stranger could try it too: an answer there to a request without a token is a fail.
+    pub backend: Option<String>,
+    /// Certificates in PEM, trusted besides the system's own (`dev --tls` makes an authority of its own).
+    pub certificate_authority: Option<Vec<u8>>,
+
+    /// Our issuer, ending in `/`: tokens come from `{issuer}oauth/token`, keys from its `jwks.json`.
+    pub issuer: String,
+    /// Whether users live here or at a foreign issuer (`identity.mode`).
+    pub mode: Mode,
+    /// `url` of each `[[gateway.issuer]]`.
+    pub foreign_issuers: Vec<String>,
+    /// `gateway.audience`: what a token's `aud` must contain.
+    pub audience: String,
+    /// Another audience for which `client` may have a token. Without one, "a token for another audience is
+    /// refused" is not proven: nobody can change the audience of a signed token.
+    pub other_audience: Option<String>,
+    /// `identity.access_token_lifetime` and `[[gateway.issuer]] maximum_token_lifetime`, whichever binds here.
+    pub access_token_lifetime: Option<Lifetime>,
+    /// The session API (`POST /users/session` and its neighbours); none when it is switched off.
+    pub session: Option<Session>,
+
+    /// `gateway.openapi`, read here by a reader of our own.
+    pub openapi: Option<PathBuf>,
+    /// Each `[[gateway.route]]`. One that has the method and path of an OpenAPI operation replaces it.
+    pub routes: Vec<Route>,
+    /// `gateway.frontend_origins`.
+    pub frontend_origins: Vec<String>,
+    /// `[gateway.api_keys] header`; `API-Key` where there is no such section.
+    pub api_key_header: String,
+
+    /// Portcullis's own store.
+    pub store: Option<Location>,
+    /// Each `[[database]]`, by name.
+    pub databases: Vec<Database>,
+    /// `[audit] database`: read-only; searched for passwords like the store.
+    pub database: Option<Location>,
+
+    /// `[audit] client_id` and its secret: may have every client's scope, asks for fewer.
+    pub client: Option<ClientCredentials>,
+    /// `[audit] user_email` and its password: may have every user's scope.
+    pub user: Option<UserCredentials>,
+    /// `[audit] api_key_file`: an old key of the auditor's own.
+    pub api_key: Option<SecretString>,
+    /// `[audit] mailbox`: answers GET with a JSON array of `to`, `subject`, `text`, `html`.
+    pub mailbox: Option<String>,
+    /// `[audit] exercise`: may sign up and reset a throw-away user.
+    pub exercise: bool,
+    /// `[audit] failing`: an operation that answers 5xx, `GET /always-500`.
+    pub failing: Option<String>,
+    /// `[audit] examples`: values of path parameters by name.
+    pub examples: BTreeMap<String, String>,
+    /// `[audit] state`: keeps a token for the next run; none keeps nothing.
+    pub state: Option<PathBuf>,
+    /// `[audit] document`, parsed; its numbers are compared with the configuration's.
+    pub document: Option<Document>,
+}
+
+impl Config {
+    /// The least that a run needs; everything else starts empty, and what then cannot be shown is not proven.
+    #[must_use]
+    pub fn new(target: &str, issuer: &str, audience: &str, clock: Clock) -> Self {
+        Self {
+            environment: "development".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            clock,
+            challenge: None,
+            target: target.into(),
+            backend: None,
+            certificate_authority: None,
+            issuer: issuer.into(),
+            mode: Mode::Own,
+            foreign_issuers: Vec::new(),
+            audience: audience.into(),
+            other_audience: None,
+            access_token_lifetime: None,
+            session: None,
+            openapi: None,
+            routes: Vec::new(),
+            frontend_origins: Vec::new(),
+            api_key_header: "API-Key".into(),
+            store: None,
+            databases: Vec::new(),
+            database: None,
+            client: None,
+            user: None,
+            api_key: None,
+            mailbox: None,
+            exercise: false,
+            failing: None,
+            examples: BTreeMap::new(),
+            state: None,
+            document: None,
+        }
+    }
+}
+
+/// `identity.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Users and their passwords are here.
+    Own,
+    /// Users are a foreign issuer's; A1 and A2 are delegated.
+    Delegated,
+}
+
+/// The X of "the JWT expires after X minutes", and the setting that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Seconds.
+    pub seconds: i64,
+    /// The setting's name, `access_token_lifetime`: printed beside the number.
+    pub source: String,
+}
+
+/// `[identity.session]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// `/users`.
+    pub prefix: String,
+    /// Whether the target serves it (else the issuer's origin does).
+    pub on_gateway: bool,
+    /// The reason of `caller = public`; none: a client's token with the scope `session` is wanted.
+    pub public: Option<String>,
+}
+
+/// One `[[gateway.route]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, in upper case.
+    pub method: String,
+    /// `/orders/{id}`; `{rest...}` stands for what remains.
+    pub path: String,
+    /// Who may call it.
+    pub access: Access,
+}
+
+/// Who may call an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, and why.
+    Public {
+        /// The reason in the configuration.
+        reason: String,
+    },
+    /// A caller of a kind with all scopes of one alternative.
+    Scopes {
+        /// Alternatives (OR) of scopes (AND).
+        alternatives: Vec<Vec<String>>,
+        /// Whose token.
+        caller: Caller,
+    },
+    /// Nobody: the document says nothing that grants, and no route does.
+    Denied,
+}
+
+/// Whose token an endpoint wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caller {
+    /// A user's.
+    User,
+    /// A client's own (client credentials).
+    Client,
+    /// Either.
+    Any,
+}
+
+/// A database and how to open it.
+#[derive(Clone)]
+pub enum Location {
+    /// An encrypted file.
+    SqlCipher {
+        /// The file.
+        path: PathBuf,
+        /// Its raw key, 32 bytes.
+        key: SecretSlice<u8>,
+    },
+    /// A PostgreSQL database.
+    Postgres {
+        /// `postgres://role@host:port/database`.
+        url: String,
+        /// The role's password, where the URL has none.
+        password: Option<SecretString>,
+    },
+}
+
+/// One `[[database]]`.
+#[derive(Clone)]
+pub struct Database {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How to open it.
+    pub location: Location,
+}
+
+/// The auditor's own client.
+#[derive(Clone)]
+pub struct ClientCredentials {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`.
+    pub secret: SecretString,
+}
+
+/// The auditor's own user.
+#[derive(Clone)]
+pub struct UserCredentials {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// `--only`: which measures are run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// All of them.
+    All,
+    /// These.
+    Measures(Vec<MeasureId>),
+}
+
+impl Only {
+    /// From the values of `--only`, in any case; none of them means all.
+    ///
+    /// # Errors
+    /// An id that is no measure's; the message lists those that are.
+    pub fn parse<S: AsRef<str>>(ids: &[S]) -> Result<Self, UnknownMeasure> {
+        if ids.is_empty() {
+            return Ok(Self::All);
+        }
+        ids.iter()
+            .map(|id| MeasureId::parse(id.as_ref()).ok_or_else(|| UnknownMeasure(id.as_ref().to_owned())))
+            .collect::<Result<_, _>>()
+            .map(Self::Measures)
+    }
+
+    pub(crate) fn contains(&self, id: MeasureId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Measures(ids) => ids.contains(&id),
+        }
+    }
+}
+
+/// `--only` named something that is no measure.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("no measure is called {0:?}: G1 G2 A1 to A10 N1 N2 are")]
+pub struct UnknownMeasure(pub String);
+
+/// Told to the caller while a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Measures that are done.
+    pub done: usize,
+    /// Measures of this run.
+    pub total: usize,
+    /// What is looked at now, for people.
+    pub what: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_takes_ids_in_any_case_and_names_what_it_does_not_know() {
+        assert_eq!(Only::parse::<&str>(&[]), Ok(Only::All));
+        assert_eq!(Only::parse(&["n2", "A10"]), Ok(Only::Measures(vec![MeasureId::N2, MeasureId::A10])));
+        assert_eq!(Only::parse(&["A11"]), Err(UnknownMeasure("A11".into())));
+    }
+}

@@ -1,0 +1,97 @@
+//! The measures of the contract. Each has a file that says its claim in words; `observe` looks, `judge` is pure.
+
+use serde::{Deserialize, Serialize};
+
+/// The contract's ids, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "`sentence` says what each is")]
+pub enum MeasureId {
+    G1,
+    G2,
+    A1,
+    A2,
+    A3,
+    A4,
+    A5,
+    A6,
+    A7,
+    A8,
+    A9,
+    A10,
+    N1,
+    N2,
+}
+
+impl MeasureId {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 14] = [
+        Self::G1,
+        Self::G2,
+        Self::A1,
+        Self::A2,
+        Self::A3,
+        Self::A4,
+        Self::A5,
+        Self::A6,
+        Self::A7,
+        Self::A8,
+        Self::A9,
+        Self::A10,
+        Self::N1,
+        Self::N2,
+    ];
+
+    /// The id as it is written; any case.
+    #[must_use]
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|measure| measure.as_str().eq_ignore_ascii_case(id))
+    }
+
+    /// `A10`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::G1 => "G1",
+            Self::G2 => "G2",
+            Self::A1 => "A1",
+            Self::A2 => "A2",
+            Self::A3 => "A3",
+            Self::A4 => "A4",
+            Self::A5 => "A5",
+            Self::A6 => "A6",
+            Self::A7 => "A7",
+            Self::A8 => "A8",
+            Self::A9 => "A9",
+            Self::A10 => "A10",
+            Self::N1 => "N1",
+            Self::N2 => "N2",
+        }
+    }
+
+    /// What it says, where no document says it better.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::G1 => "no sensitive data is hard-coded",
+            Self::G2 => "dependencies are kept up to date by a tool",
+            Self::A1 => "no plain passwords are stored, only hash and salt",
+            Self::A2 => "passwords are reset by a link in an e-mail",
+            Self::A3 => "the database requires a strong password",
+            Self::A4 => "the database's password is rotated",
+            Self::A5 => "no endpoint is open to anything but OAuth; the static API key is dead",
+            Self::A6 => "endpoints without user scopes require client-credentials tokens",
+            Self::A7 => "user endpoints require a user's JWT",
+            Self::A8 => "users are looked after by a foreign issuer",
+            Self::A9 => "all endpoints require scopes",
+            Self::A10 => "the JWT expires in time",
+            Self::N1 => "the database is network-isolated",
+            Self::N2 => "CORS lets in the frontend's origin only",
+        }
+    }
+}
+
+impl std::fmt::Display for MeasureId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
