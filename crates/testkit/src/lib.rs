@@ -1,1 +1,21 @@
-//! Servers, mailboxes, databases and clients for tests
+//! What tests start, ask and read: servers, mailboxes, databases, programs that nobody here wrote, a fixed clock and
+//! repeatable randomness.
+//!
+//! Nothing here is a stand-in for the thing itself. Mail goes to a real SMTP server, rows to a real PostgreSQL, requests
+//! over real sockets. Development dependencies alone lead here; a test in `portcullis` holds that wall.
+//!
+//! A test fails by panicking, so these functions panic too, and say what was missing and what to do about it.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+pub mod backend;
+pub mod clock;
+pub mod ecosystem;
+pub mod http;
+pub mod node;
+pub mod ports;
+pub mod postgres;
+pub mod process;
+pub mod python;
+pub mod seed;
+pub mod server;
+pub mod smtp;
