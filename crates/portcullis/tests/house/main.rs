@@ -1,0 +1,7 @@
+//! The house itself: who may know whom, and whose code is let in.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod dependencies;
+mod graph;
+mod licence;
+mod walls;
