@@ -1,1 +1,40 @@
-//! The one decision at the gateway: path, rule, caller, scopes, origin, permit
+//! The one decision at the gateway: path, rule, caller, scopes, origin, permit.
+//!
+//! Everything here is pure: no clock, no file, no network. The gateway, the `check` and `explain` commands and
+//! every other asker get the same answer because they ask the same functions, in this order:
+//!
+//! 1. [`normalise`] the request target, or refuse it as [`Ambiguous`];
+//! 2. [`Table::lookup`] the rule of the endpoint;
+//! 3. [`Origins::judge`] the `Origin` header, and [`preflight`] what a browser asks beforehand;
+//! 4. [`Caller::from_token`] says who is calling, from a token that was verified elsewhere;
+//! 5. [`authorize`] gives a [`Permit`], or a [`Denial`] that knows its status and its `WWW-Authenticate` text.
+
+mod caller;
+mod cors;
+mod explain;
+mod openapi;
+mod openapi_text;
+mod path;
+mod pattern;
+mod permit;
+mod rule;
+mod scope;
+mod security;
+mod server;
+mod table;
+mod tree;
+
+pub use caller::{CLIENT_SUBJECT_SUFFIX, Caller, CallerKindSeen, TokenFacts};
+pub use cors::{
+    EXPOSED_HEADERS, OriginError, OriginVerdict, Origins, PREFLIGHT_MAX_AGE, Preflight, is_safe_method,
+    preflight,
+};
+pub use explain::{Explanation, Question, Step, explain};
+pub use openapi::{OpenApi, OpenApiError, Unreachable};
+pub use path::{Ambiguous, NormalPath, normalise};
+pub use pattern::{Pattern, PatternError};
+pub use permit::{Denial, Permit, authorize, authorize_origin};
+pub use rule::{Alternative, CallerKind, Method, MethodError, Requirement, Rule, RuleSource};
+pub use scope::{Scope, ScopeError, ScopeSet};
+pub use security::ScopeUse;
+pub use table::{Lookup, RouteConfig, RouteProblem, Table, TableError};
