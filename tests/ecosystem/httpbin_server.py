@@ -11,5 +11,5 @@ from waitress import create_server
 
 logging.disable(logging.WARNING)
 server = create_server(app, host="127.0.0.1", port=0, threads=8, ident=None)
-print(json.dumps({"port": server.effective_port}), flush=True)
+print(json.dumps({"port": int(server.effective_port)}), flush=True)
 server.run()
