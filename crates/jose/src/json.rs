@@ -35,8 +35,8 @@ pub enum JsonError {
 }
 
 /// Reads an object and gives each member to `take`, in the text's order.
-pub(crate) fn members<'t, E: From<JsonError>>(
-    text: &'t [u8],
+pub(crate) fn members<E: From<JsonError>>(
+    text: &[u8],
     take: impl FnMut(&str, Value) -> Result<(), E>,
 ) -> Result<(), E> {
     let fault = Cell::new(None);
