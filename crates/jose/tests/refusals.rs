@@ -8,8 +8,8 @@ mod keys;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jose::{
-    Algorithm, CompactError, JsonError, KeyError, KeyPolicy, KeySet, KeySetError, MAXIMUM_TOKEN, Part, PublicKey,
-    VerifyError, verify,
+    Algorithm, CompactError, JsonError, KeyError, KeyPolicy, KeySet, KeySetError, MAXIMUM_TOKEN, Part,
+    PublicKey, VerifyError, verify,
 };
 use keys::{forge, key, only};
 use serde_json::{Value, json};
@@ -36,7 +36,10 @@ fn every_algorithm_accepts_its_own_and_refuses_each_other() {
         for other in Algorithm::ALL.into_iter().filter(|&other| other != algorithm) {
             // The header asks for the other algorithm, the signature is this one's.
             let header = format!(r#"{{"alg":"{other}","kid":"{algorithm}"}}"#);
-            assert!(verify(&forge(algorithm, &header, b"payload"), &only(algorithm)).is_err(), "{algorithm} {other}");
+            assert!(
+                verify(&forge(algorithm, &header, b"payload"), &only(algorithm)).is_err(),
+                "{algorithm} {other}"
+            );
             // The header is the other key's, the signature this one's.
             let header = format!(r#"{{"alg":"{other}","kid":"{other}"}}"#);
             let both = KeySet::new(vec![key(algorithm).public(), key(other).public()]).unwrap();
@@ -79,7 +82,9 @@ fn base64url_has_one_spelling() {
     let token = forge(Algorithm::Es256, HEADER, b"a");
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
     assert_eq!(payload, "YQ");
-    for bad in ["YQ==", "YQ=", "YR", "Yf", "Y Q", " YQ", "YQ ", "YQ\n", "Y#Q", "Y\0Q", "Y+", "Y/", "Y", "ÝQ", "YQAAA"] {
+    for bad in [
+        "YQ==", "YQ=", "YR", "Yf", "Y Q", " YQ", "YQ ", "YQ\n", "Y#Q", "Y\0Q", "Y+", "Y/", "Y", "ÝQ", "YQAAA",
+    ] {
         let error = malformed(&format!("{header}.{bad}.{signature}"));
         assert_eq!(error, CompactError::Encoding(Part::Payload), "{bad:?}");
     }
@@ -130,8 +135,14 @@ fn headers() {
         (r#"{"alg":"ES256","kid":"ES256","b64":true}"#, UnencodedPayload),
         (r#"{"alg":"ES256","kid":"ES256","zip":"DEF"}"#, CompactError::Compressed),
         (r#"{"alg":"ES256","kid":"ES256","alg":"none"}"#, CompactError::Header(JsonError::DoubledMember)),
-        (r#"{"alg":"ES256","kid":"ES256","\u0061lg":"ES256"}"#, CompactError::Header(JsonError::DoubledMember)),
-        (r#"{"alg":"ES256","kid":"ES256","x":{"y":1,"y":2}}"#, CompactError::Header(JsonError::DoubledMember)),
+        (
+            r#"{"alg":"ES256","kid":"ES256","\u0061lg":"ES256"}"#,
+            CompactError::Header(JsonError::DoubledMember),
+        ),
+        (
+            r#"{"alg":"ES256","kid":"ES256","x":{"y":1,"y":2}}"#,
+            CompactError::Header(JsonError::DoubledMember),
+        ),
         (r#"{"alg":"ES256","kid":"ES256"}{}"#, CompactError::Header(JsonError::Syntax)),
         (r#"{"alg":"ES256","kid":"ES256""#, CompactError::Header(JsonError::Syntax)),
         (r#"{'alg':'ES256'}"#, CompactError::Header(JsonError::Syntax)),
@@ -150,7 +161,10 @@ fn headers() {
         r#"{"alg":"ES256","kid":"ES256","cty":"x","https://a.example/":{"b":[1,2,{"c":null}]}}"#,
         r#"{"alg":"ES256"}"#,
     ] {
-        assert!(verify(&forge(Algorithm::Es256, header, b"payload"), &only(Algorithm::Es256)).is_ok(), "{header}");
+        assert!(
+            verify(&forge(Algorithm::Es256, header, b"payload"), &only(Algorithm::Es256)).is_ok(),
+            "{header}"
+        );
     }
 }
 
@@ -204,12 +218,22 @@ fn keys_in_the_header_are_ignored() {
     ] {
         // The stranger signs and brings his own key along, under our kid.
         let header = json!({ "alg": "RS256", "kid": "ES256", name: value }).to_string();
-        assert_eq!(refusal(&forge(Algorithm::Rs256, &header, b"payload")), VerifyError::AlgorithmMismatch, "{name}");
+        assert_eq!(
+            refusal(&forge(Algorithm::Rs256, &header, b"payload")),
+            VerifyError::AlgorithmMismatch,
+            "{name}"
+        );
         let header = json!({ "alg": "RS256", "kid": "RS256", name: value }).to_string();
-        assert!(matches!(refusal(&forge(Algorithm::Rs256, &header, b"payload")), VerifyError::UnknownKey { .. }));
+        assert!(matches!(
+            refusal(&forge(Algorithm::Rs256, &header, b"payload")),
+            VerifyError::UnknownKey { .. }
+        ));
         // Our own signature is not worse for it.
         let header = json!({ "alg": "ES256", "kid": "ES256", name: value }).to_string();
-        assert!(verify(&forge(Algorithm::Es256, &header, b"payload"), &only(Algorithm::Es256)).is_ok(), "{name}");
+        assert!(
+            verify(&forge(Algorithm::Es256, &header, b"payload"), &only(Algorithm::Es256)).is_ok(),
+            "{name}"
+        );
     }
 }
 
@@ -246,7 +270,11 @@ fn ecdsa_signatures_are_two_numbers_of_full_length_in_range() {
         ];
         for (i, bad) in bad.iter().enumerate() {
             let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(bad));
-            assert_eq!(verify(&token, &only(algorithm)).unwrap_err(), VerifyError::BadSignature, "{algorithm} {i}");
+            assert_eq!(
+                verify(&token, &only(algorithm)).unwrap_err(),
+                VerifyError::BadSignature,
+                "{algorithm} {i}"
+            );
         }
     }
 }
@@ -270,7 +298,11 @@ fn rsa_signatures_have_the_length_of_the_modulus() {
         ];
         for (i, bad) in bad.iter().enumerate() {
             let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(bad));
-            assert_eq!(verify(&token, &only(algorithm)).unwrap_err(), VerifyError::BadSignature, "{algorithm} {i}");
+            assert_eq!(
+                verify(&token, &only(algorithm)).unwrap_err(),
+                VerifyError::BadSignature,
+                "{algorithm} {i}"
+            );
         }
     }
 }
@@ -335,7 +367,9 @@ fn keys_that_should_not_exist() {
         let error = PublicKey::from_jwk(&jwk, &KeyPolicy::FOREIGN).unwrap_err();
         match (&error, &expected) {
             // The halved modulus may begin with zeros.
-            (KeyError::RsaTooSmall { bits, minimum: 2048 }, KeyError::RsaTooSmall { .. }) => assert!(*bits <= 1024),
+            (KeyError::RsaTooSmall { bits, minimum: 2048 }, KeyError::RsaTooSmall { .. }) => {
+                assert!(*bits <= 1024)
+            }
             (KeyError::Malformed("n"), KeyError::RsaTooSmall { .. }) => assert_eq!(n[128], 0),
             _ => assert_eq!(error, expected, "{jwk}"),
         }

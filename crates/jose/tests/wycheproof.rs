@@ -79,9 +79,10 @@ fn run(vectors: &Value, set: impl Fn(&Value) -> Value) -> Count {
             let id = test["tcId"].as_u64().unwrap();
             // The one case of JSON serialisation is an object in the file; as text it is what would be sent.
             let token = test["jws"].as_str().map_or_else(|| test["jws"].to_string(), str::to_owned);
-            let outcome = keys.as_ref().map_err(ToString::to_string).and_then(|keys| {
-                verify(&token, keys).map_err(|error| error.to_string())
-            });
+            let outcome = keys
+                .as_ref()
+                .map_err(ToString::to_string)
+                .and_then(|keys| verify(&token, keys).map_err(|error| error.to_string()));
             match (test["result"].as_str().unwrap(), outcome) {
                 ("invalid", Err(_)) => count.refused += 1,
                 ("invalid", Ok(_)) => count.wrongly_accepted.push(id),

@@ -8,8 +8,8 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
-    Ed25519KeyPair, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,9 +17,11 @@ use jose::{Algorithm, KeySet, PrivateKey};
 
 /// The key of an algorithm; its `kid` is the algorithm's name.
 pub fn key(algorithm: Algorithm) -> &'static PrivateKey {
-    static KEYS: [OnceLock<PrivateKey>; Algorithm::ALL.len()] = [const { OnceLock::new() }; Algorithm::ALL.len()];
+    static KEYS: [OnceLock<PrivateKey>; Algorithm::ALL.len()] =
+        [const { OnceLock::new() }; Algorithm::ALL.len()];
     let index = Algorithm::ALL.iter().position(|&other| other == algorithm).unwrap();
-    KEYS[index].get_or_init(|| PrivateKey::from_pkcs8(algorithm, algorithm.as_str(), &pkcs8(algorithm)).unwrap())
+    KEYS[index]
+        .get_or_init(|| PrivateKey::from_pkcs8(algorithm, algorithm.as_str(), &pkcs8(algorithm)).unwrap())
 }
 
 /// A set that holds that one key.
