@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// A function that fills bytes, as rooms take it.
+pub type Fill = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// A stream of bytes that looks random and is the same on every run (SplitMix64). Worthless as a secret.
 #[derive(Clone, Debug)]
 pub struct Seed {
@@ -30,7 +33,7 @@ impl Seed {
     }
 
     /// The stream as the function that rooms take.
-    pub fn function(&self) -> Arc<dyn Fn(&mut [u8]) + Send + Sync> {
+    pub fn function(&self) -> Fill {
         let seed = self.clone();
         Arc::new(move |bytes| seed.fill(bytes))
     }
