@@ -10,13 +10,14 @@
 //! 5. [`authorize`] gives a [`Permit`], or a [`Denial`] that knows its status and its `WWW-Authenticate` text.
 
 mod caller;
+mod conflict;
 mod cors;
 mod explain;
 mod openapi;
-mod openapi_text;
 mod path;
 mod pattern;
 mod permit;
+mod route;
 mod rule;
 mod scope;
 mod security;
@@ -34,7 +35,8 @@ pub use openapi::{OpenApi, OpenApiError, Unreachable};
 pub use path::{Ambiguous, NormalPath, normalise};
 pub use pattern::{Pattern, PatternError};
 pub use permit::{Denial, Permit, authorize, authorize_origin};
+pub use route::{RouteConfig, RouteProblem};
 pub use rule::{Alternative, CallerKind, Method, MethodError, Requirement, Rule, RuleSource};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use security::ScopeUse;
-pub use table::{Lookup, RouteConfig, RouteProblem, Table, TableError};
+pub use table::{Lookup, Table, TableError};

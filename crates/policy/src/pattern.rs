@@ -73,14 +73,6 @@ pub enum PatternError {
         /// The pattern as written.
         path: String,
     },
-    /// One name for two parameters.
-    #[error("path {path:?} has two parameters named {name:?}")]
-    DoubleName {
-        /// The pattern as written.
-        path: String,
-        /// The name.
-        name: String,
-    },
 }
 
 impl Pattern {
@@ -97,18 +89,11 @@ impl Pattern {
             return Err(PatternError::NeverMatches { path: path(), reason: Ambiguous::NotAbsolute });
         };
         let mut segments = Vec::new();
-        let mut names: Vec<&str> = Vec::new();
         for raw in rest.split('/').filter(|_| !rest.is_empty()) {
             if matches!(segments.last(), Some(Segment::Rest)) {
                 return Err(PatternError::RestNotLast { path: path() });
             }
-            let before = names.len();
-            segments.push(segment(text, raw, &mut names)?);
-            for at in before..names.len() {
-                if names[..at].contains(&names[at]) {
-                    return Err(PatternError::DoubleName { path: path(), name: names[at].to_owned() });
-                }
-            }
+            segments.push(segment(text, raw)?);
         }
         Ok(Self { text: text.to_owned(), segments })
     }
@@ -286,8 +271,8 @@ impl Mixed {
     }
 }
 
-/// One segment of a pattern; the names of its parameters are added to `names`.
-fn segment<'a>(path: &str, raw: &'a str, names: &mut Vec<&'a str>) -> Result<Segment, PatternError> {
+/// One segment of a pattern.
+fn segment(path: &str, raw: &str) -> Result<Segment, PatternError> {
     let braces = || PatternError::Braces { path: path.to_owned(), segment: raw.to_owned() };
     let mut pieces = Vec::new();
     let mut rest = raw;
@@ -307,7 +292,6 @@ fn segment<'a>(path: &str, raw: &'a str, names: &mut Vec<&'a str>) -> Result<Seg
         if plain.is_empty() || plain.contains("...") {
             return Err(braces());
         }
-        names.push(plain);
         pieces.push(literal(path, piece)?);
         rest = &behind[close + 1..];
     }
@@ -415,7 +399,6 @@ mod tests {
             "/{a...}/b",
             "/x{a...}",
             "/{...}",
-            "/{a}/{a}",
             "/{a....}/b",
             "/\u{ff41}",
         ] {

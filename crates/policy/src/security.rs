@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::openapi_text::{Entries, Text};
+use crate::openapi::text::{Entries, Text};
 use crate::rule::{Alternative, CallerKind, Requirement, Rule};
 use crate::scope::{Scope, ScopeSet};
 

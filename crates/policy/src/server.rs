@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::openapi_text::{Entries, Text};
+use crate::openapi::text::{Entries, Text};
 
 /// A Server Object.
 #[derive(Debug, Clone, Default, Deserialize)]
