@@ -117,3 +117,53 @@ fn audience(value: Value) -> Result<Vec<String>, ClaimError> {
         _ => Err(ClaimError::WrongType("aud")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        for (seconds, expected) in [
+            (0.0, Some(0)),
+            (0.9, Some(0)),
+            (1.0, Some(1)),
+            (253_402_300_799.0, Some(253_402_300_799)),
+            (253_402_300_800.0, None),
+            (-0.1, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (f64::NEG_INFINITY, None),
+        ] {
+            assert_eq!(NumericDate::new(seconds).map(NumericDate::seconds), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn every_claim_goes_to_its_place() {
+        let text =
+            br#"{"iss":"i","sub":"s","aud":["a","b"],"exp":3.5,"nbf":1,"iat":2,"jti":"j","client_id":"c",
+            "azp":"z","gty":"g","scope":"x y","sid":"d","cnf":{"jkt":"t"},"other":[1]}"#;
+        let claims = Claims::parse(text).unwrap();
+        let own = |text: &str| Some(text.to_owned());
+        let expected = Claims {
+            iss: own("i"),
+            sub: own("s"),
+            aud: vec!["a".to_owned(), "b".to_owned()],
+            exp: NumericDate::new(3.5),
+            nbf: NumericDate::new(1.0),
+            iat: NumericDate::new(2.0),
+            jti: own("j"),
+            client_id: own("c"),
+            azp: own("z"),
+            gty: own("g"),
+            scope: own("x y"),
+            sid: own("d"),
+            cnf: true,
+            rest: Map::from_iter([("other".to_owned(), serde_json::json!([1]))]),
+        };
+        assert_eq!(claims, expected);
+        assert_eq!(Claims::parse(b"{}").unwrap(), Claims::default());
+        assert_eq!(Claims::parse(br#"{"aud":"a"}"#).unwrap().aud, ["a"]);
+    }
+}

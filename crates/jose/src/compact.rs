@@ -169,3 +169,38 @@ fn text(value: Value, name: &'static str) -> Result<String, CompactError> {
         _ => Err(CompactError::NotText(name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // {"alg":"ES256","kid":"k","typ":"JWT"} . {"a":1} . 0xff 0xef
+    const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJKV1QifQ.eyJhIjoxfQ._-8";
+
+    #[test]
+    fn a_token_comes_apart() {
+        let compact = Compact::parse(TOKEN).unwrap();
+        let header = Header { alg: Algorithm::Es256, kid: Some("k".to_owned()), typ: Some("JWT".to_owned()) };
+        assert_eq!(compact.header(), &header);
+        assert_eq!(compact.signing_input(), TOKEN.strip_suffix("._-8").unwrap());
+        assert_eq!(compact.payload(), b"{\"a\":1}");
+        assert_eq!(compact.signature(), [0xff, 0xef]);
+        assert_eq!(compact.into_parts(), (header, b"{\"a\":1}".to_vec()));
+    }
+
+    #[test]
+    fn parts_may_be_empty_here_and_fail_later() {
+        let header = TOKEN.split('.').next().unwrap();
+        let compact = format!("{header}..");
+        let compact = Compact::parse(&compact).unwrap();
+        assert!(compact.payload().is_empty() && compact.signature().is_empty());
+        assert_eq!(compact.signing_input(), format!("{header}."));
+        assert_eq!(compact.into_parts().1, b"");
+    }
+
+    #[test]
+    fn the_length_is_looked_at_before_anything_else() {
+        assert_eq!(Compact::parse(&".".repeat(MAXIMUM_TOKEN + 1)).unwrap_err(), CompactError::TooLong);
+        assert_eq!(Compact::parse(&".".repeat(MAXIMUM_TOKEN)).unwrap_err(), CompactError::NotThreeParts);
+    }
+}

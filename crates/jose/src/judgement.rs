@@ -142,3 +142,65 @@ fn is_no_access_token(claims: &Claims, audience: &str) -> bool {
         [&claims.azp, &claims.client_id].into_iter().flatten().any(|client| client == audience);
     client_is_audience || NOT_OF_ACCESS_TOKENS.iter().any(|name| claims.rest.contains_key(*name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::Algorithm;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn judged(
+        change: impl FnOnce(&mut Claims, &mut Header, &mut Expectations<'_>),
+    ) -> Result<(), ClaimError> {
+        let date = |seconds: i64| NumericDate::new(seconds as f64);
+        let mut claims = Claims {
+            iss: Some("i".to_owned()),
+            sub: Some("s".to_owned()),
+            aud: vec!["a".to_owned()],
+            exp: date(NOW + 60),
+            iat: date(NOW),
+            ..Claims::default()
+        };
+        let mut header = Header { alg: Algorithm::Rs256, kid: None, typ: Some("at+jwt".to_owned()) };
+        let mut expected = Expectations {
+            issuer: "i",
+            audience: "a",
+            typ: TypRule::Rfc9068,
+            maximum_lifetime: 60,
+            now: NOW,
+        };
+        change(&mut claims, &mut header, &mut expected);
+        judge(&claims, &header, &expected)
+    }
+
+    #[test]
+    fn one_change_one_answer() {
+        assert_eq!(judged(|_, _, _| {}), Ok(()));
+        assert_eq!(judged(|_, header, _| header.typ = None), Err(ClaimError::Typ));
+        assert_eq!(judged(|claims, _, _| claims.iss = None), Err(ClaimError::Missing("iss")));
+        assert_eq!(judged(|_, _, expected| expected.issuer = "I"), Err(ClaimError::Issuer));
+        assert_eq!(judged(|claims, _, _| claims.aud.clear()), Err(ClaimError::Missing("aud")));
+        assert_eq!(judged(|_, _, expected| expected.audience = "b"), Err(ClaimError::Audience));
+        assert_eq!(judged(|claims, _, _| claims.exp = None), Err(ClaimError::Missing("exp")));
+        assert_eq!(judged(|_, _, expected| expected.now = NOW + 90), Err(ClaimError::Expired));
+        assert_eq!(judged(|_, _, expected| expected.now = NOW - 31), Err(ClaimError::IssuedInFuture));
+        assert_eq!(judged(|claims, _, _| claims.nbf = NumericDate::new(2e9)), Err(ClaimError::NotYet));
+        assert_eq!(judged(|_, _, expected| expected.maximum_lifetime = 59), Err(ClaimError::LivesTooLong));
+        assert_eq!(judged(|claims, _, _| claims.sub = None), Err(ClaimError::Missing("sub")));
+        assert_eq!(judged(|claims, _, _| claims.cnf = true), Err(ClaimError::Bound));
+    }
+
+    #[test]
+    fn clocks_at_their_ends_do_not_panic() {
+        for now in [i64::MIN, -1, 0, i64::MAX] {
+            for maximum_lifetime in [i64::MIN, 0, i64::MAX] {
+                let verdict = judged(|claims, _, expected| {
+                    claims.iat = None;
+                    (expected.now, expected.maximum_lifetime) = (now, maximum_lifetime);
+                });
+                assert!(verdict.is_err() || maximum_lifetime == i64::MAX);
+            }
+        }
+    }
+}

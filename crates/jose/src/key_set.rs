@@ -147,3 +147,54 @@ impl KeySet {
         json!({ "keys": self.keys.iter().map(PublicKey::to_jwk).collect::<Vec<_>>() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(kid: Option<&str>, alg: &str) -> PublicKey {
+        // The example key of RFC 8037 appendix A.2, and of RFC 7515 appendix A.3.
+        let mut jwk = if alg == "EdDSA" {
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" })
+        } else {
+            json!({
+                "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+            })
+        };
+        if let Some(kid) = kid {
+            jwk["kid"] = kid.into();
+        }
+        PublicKey::from_jwk(&jwk, &KeyPolicy::OWN).unwrap()
+    }
+
+    #[test]
+    fn selection() {
+        let ec = || key(Some("a"), "ES256");
+        let set = KeySet::new(vec![ec(), key(Some("b"), "ES256"), key(Some("c"), "EdDSA")]).unwrap();
+        let select = |kid, algorithm| set.select(kid, algorithm).map(|key| key.kid().map(str::to_owned));
+        let unknown = |kid: Option<&str>| Err(VerifyError::UnknownKey { kid: kid.map(str::to_owned) });
+        assert_eq!(select(Some("b"), Algorithm::Es256), Ok(Some("b".to_owned())));
+        assert_eq!(select(Some("b"), Algorithm::EdDsa), Err(VerifyError::AlgorithmMismatch));
+        assert_eq!(select(Some("d"), Algorithm::Es256), unknown(Some("d")));
+        assert_eq!(select(None, Algorithm::EdDsa), Ok(Some("c".to_owned())));
+        assert_eq!(select(None, Algorithm::Es256), Err(VerifyError::AmbiguousKey));
+        assert_eq!(select(None, Algorithm::Rs256), unknown(None));
+    }
+
+    #[test]
+    fn names_are_unique_and_namelessness_is_no_name() {
+        let twice = KeySet::new(vec![key(Some("a"), "ES256"), key(Some("a"), "EdDSA")]);
+        assert_eq!(twice.unwrap_err(), KeySetError::DoubledKid("a".to_owned()));
+        assert_eq!(KeySet::new(vec![key(None, "ES256"), key(None, "EdDSA")]).unwrap().keys().len(), 2);
+    }
+
+    #[test]
+    fn what_goes_out_comes_in() {
+        let set = KeySet::new(vec![key(Some("a"), "ES256"), key(Some("b"), "EdDSA")]).unwrap();
+        let json = set.to_json();
+        let again = KeySet::parse(json.to_string().as_bytes(), &KeyPolicy::OWN).unwrap();
+        assert_eq!(again.to_json(), json);
+        assert!(again.set_aside().is_empty());
+    }
+}

@@ -171,3 +171,58 @@ fn ec(
     let material = Material::Ec { curve, x: x.to_vec(), y: y.to_vec() };
     Ok((Pair::Ec(Box::new(pair)), material))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_set::KeySet;
+    use crate::verify::verify_claims;
+
+    fn pkcs8() -> Vec<u8> {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        document.as_ref().to_vec()
+    }
+
+    #[test]
+    fn what_is_signed_names_its_key_and_its_kind() {
+        let key = PrivateKey::from_pkcs8(Algorithm::EdDsa, "2026-11", &pkcs8()).unwrap();
+        let token = sign(&key, "at+jwt", &json!({ "sub": "a" })).unwrap();
+        let keys = KeySet::new(vec![key.public()]).unwrap();
+        let token = verify_claims(&token, &keys).unwrap();
+        assert_eq!(token.header.kid.as_deref(), Some("2026-11"));
+        assert_eq!(token.header.typ.as_deref(), Some("at+jwt"));
+        assert_eq!(token.claims.sub.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn what_nobody_would_accept_is_not_signed() {
+        let key = PrivateKey::from_pkcs8_named_by_thumbprint(Algorithm::EdDsa, &pkcs8()).unwrap();
+        for claims in [json!(null), json!([]), json!("x"), json!(1)] {
+            assert_eq!(sign(&key, "at+jwt", &claims), Err(SignError::NotAnObject));
+        }
+        let long = json!({ "x": "y".repeat(MAXIMUM_TOKEN) });
+        assert!(
+            matches!(sign(&key, "at+jwt", &long), Err(SignError::TooLong(length)) if length > MAXIMUM_TOKEN)
+        );
+    }
+
+    #[test]
+    fn a_key_is_named_by_its_thumbprint_and_prints_no_secret() {
+        let pkcs8 = pkcs8();
+        let key = PrivateKey::from_pkcs8_named_by_thumbprint(Algorithm::EdDsa, &pkcs8).unwrap();
+        assert_eq!(key.kid(), key.public().thumbprint());
+        assert_eq!(crate::thumbprint(&key.public().to_jwk()).unwrap(), key.kid());
+        let text = format!("{key:?} {:?}", key.public());
+        assert_eq!(text.matches(key.kid()).count(), 2, "{text}");
+        assert!(!text.contains("pair") && !text.contains("material"), "{text}");
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_not_taken() {
+        let pkcs8 = pkcs8();
+        for algorithm in Algorithm::ALL {
+            let parsed = PrivateKey::from_pkcs8(algorithm, "kid", &pkcs8);
+            assert_eq!(parsed.is_ok(), algorithm == Algorithm::EdDsa, "{algorithm}");
+        }
+    }
+}

@@ -120,3 +120,17 @@ fn check(compact: &Compact<'_>, keys: &KeySet) -> Result<(), VerifyError> {
         Err(VerifyError::BadSignature)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_shows_a_kid_cut_and_escaped() {
+        let text = |kid: Option<&str>| VerifyError::UnknownKey { kid: kid.map(str::to_owned) }.to_string();
+        assert_eq!(text(None), "no key of that algorithm is known");
+        assert_eq!(text(Some("2026-11")), "no key \"2026-11\" is known");
+        assert_eq!(text(Some("a\r\nb\u{1b}[31m")), r#"no key "a\r\nb\u{1b}[31m" is known"#);
+        assert_eq!(text(Some(&"k".repeat(65))), format!("no key {:?}… is known", "k".repeat(64)));
+    }
+}
