@@ -2,7 +2,7 @@
 //!
 //! NIST SP 800-63B-4 section 3.1.1.2 wants new passwords compared with a list of common, expected and compromised ones. At fifteen
 //! characters and more a plain list catches little, since people reach the length by gluing and repeating. So a password is cut into
-//! the fewest pieces (a listed word, a row of keys, a run, a year, else a single character) and refused when there are three or
+//! the fewest pieces (a listed word, a row of keys, a run, a year, two digits, else a single character) and refused when there are three or
 //! fewer. A password of any other make passes: there is no composition rule.
 
 use std::collections::HashSet;
@@ -144,7 +144,7 @@ enum Piece {
     Listed,
     Row,
     Run,
-    Year,
+    Number,
     Single,
 }
 
@@ -235,9 +235,16 @@ impl Letters {
     }
 }
 
-/// One character again and again, a year, or a stretch of a row of keys.
+/// Two digits or a year, as people append them; one character again and again; or a stretch of a row of keys.
 fn run(chars: &[char]) -> Option<Piece> {
     let (first, rest) = chars.split_first()?;
+    if chars.len() == 2 && chars.iter().all(char::is_ascii_digit) {
+        return Some(Piece::Number);
+    }
+    // "!!" at the end is one thought.
+    if chars.len() == 2 && rest.contains(first) && !first.is_alphanumeric() {
+        return Some(Piece::Run);
+    }
     if chars.len() < SHORTEST_RUN {
         return None;
     }
@@ -248,7 +255,7 @@ fn run(chars: &[char]) -> Option<Piece> {
         && c.is_ascii_digit()
         && d.is_ascii_digit()
     {
-        return Some(Piece::Year);
+        return Some(Piece::Number);
     }
     let forwards: String = chars.iter().collect();
     let backwards: String = chars.iter().rev().collect();

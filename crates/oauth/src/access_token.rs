@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use policy::scope::ScopeSet;
+use policy::ScopeSet;
 use serde_json::{Map, Value};
 
 use crate::client::CLIENT_SUBJECT_SUFFIX;

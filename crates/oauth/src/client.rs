@@ -1,6 +1,6 @@
 //! Clients: what is registered about them, and how they prove who they are (RFC 6749 sections 2.1, 2.3).
 
-use policy::scope::ScopeSet;
+use policy::ScopeSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 

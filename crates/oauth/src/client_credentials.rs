@@ -1,6 +1,6 @@
 //! The client credentials grant: a token that a client gets for itself (RFC 6749 section 4.4).
 
-use policy::scope::ScopeSet;
+use policy::ScopeSet;
 use serde_json::{Value, json};
 
 use crate::access_token::{AccessToken, Subject};

@@ -1,6 +1,6 @@
 //! The issuer's metadata (RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3): only what works.
 
-use policy::scope::ScopeSet;
+use policy::ScopeSet;
 use serde_json::{Map, Value, json};
 
 use crate::client::{AuthMethod, GrantType};

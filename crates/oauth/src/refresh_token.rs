@@ -1,6 +1,6 @@
 //! Refresh tokens: opaque, stored as digests, replaced at every use, and the end of their session when used twice (RFC 9700 section 4.14).
 
-use policy::scope::ScopeSet;
+use policy::ScopeSet;
 use secrecy::SecretString;
 
 use crate::client_credentials::narrow;
@@ -154,8 +154,7 @@ pub fn redeem(
     fresh: [u8; 32],
 ) -> Result<Redemption, Refusal> {
     let stored = stored.ok_or(Refusal::Unknown)?;
-    // Before reuse: another client that guessed or stole a token must not be able to end the session of its owner... it would
-    // prove a leak all the same, but so does the owner's next use.
+    // Before reuse: what another client sends must not end the owner's session.
     if stored.client_id != client_id {
         return Err(Refusal::OtherClient);
     }
