@@ -11,10 +11,20 @@ pub struct Httpbin {
 }
 
 impl Httpbin {
-    /// Starts it and waits until it listens.
+    /// httpbin as it comes.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// httpbin that answers everything under a path such as `/v2` with what arrived, as its `/anything` does: `method`,
+    /// `url`, `headers`, `args`, `data`, `json`.
+    pub async fn showing(prefix: &str) -> Self {
+        Self::start_with(&[prefix]).await
+    }
+
+    async fn start_with(arguments: &[&str]) -> Self {
         let script = include_str!("../../../tests/ecosystem/httpbin_server.py");
-        let (program, ready) = Program::ready(python::script(script, &[])).await;
+        let (program, ready) = Program::ready(python::script(script, arguments)).await;
         let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok());
         Self { port: port.expect("httpbin says its port"), _program: program }
     }
@@ -34,5 +44,19 @@ mod tests {
         let backend = Httpbin::start().await;
         let reply = crate::http::Client::new().get(&format!("{}/anything/x?y=1", backend.url())).send().await;
         assert_eq!(reply.expect(200).json()["args"]["y"], "1");
+    }
+
+    #[tokio::test]
+    async fn httpbin_shows_what_arrives_under_a_path() {
+        let backend = Httpbin::showing("/v2").await;
+        let client = crate::http::Client::new();
+        let reply =
+            client.put(&format!("{}/v2/pet", backend.url())).header("x-a", "b").body("c").send().await;
+        let seen = reply.expect(200).json();
+        assert_eq!(
+            (&seen["method"], &seen["headers"]["X-A"], &seen["data"]),
+            (&"PUT".into(), &"b".into(), &"c".into())
+        );
+        client.get(&format!("{}/v1/pet", backend.url())).send().await.expect(404);
     }
 }
