@@ -104,10 +104,16 @@ fn the_nearest_servers_count() {
 
 #[test]
 fn references_are_followed_inside_the_document() {
-    let text = format!("{HEAD}  /a: {{$ref: '#/components/pathItems/shared'}}\n  /b: {{$ref: '#/paths/~1a', put: {{}}}}\n");
+    let text = format!(
+        "{HEAD}  /a: {{$ref: '#/components/pathItems/shared'}}\n  /b: {{$ref: '#/paths/~1a', put: {{}}}}\n"
+    );
     assert_eq!(
         rules(&text),
-        ["GET /shared/a: scopes read (user)", "GET /shared/b: scopes read (user)", "PUT /shared/b: scopes read (user)"]
+        [
+            "GET /shared/a: scopes read (user)",
+            "GET /shared/b: scopes read (user)",
+            "PUT /shared/b: scopes read (user)"
+        ]
     );
     for (reference, said) in [
         ("other.yaml#/x", "another file"),
@@ -130,7 +136,9 @@ fn examples_of_path_parameters() {
          post: {{parameters: [{{name: x, in: path, schema: true}}]}}\n"
     );
     let examples = parse(&text).path_examples();
-    let of = |endpoint: &str| examples[endpoint].iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+    let of = |endpoint: &str| {
+        examples[endpoint].iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+    };
     assert_eq!(of("GET /a/{id}/{x}"), "id=12 x=d");
     assert_eq!(of("PUT /a/{id}/{x}"), "id=true x=e");
     assert_eq!(of("POST /a/{id}/{x}"), "id=12 x=d");
@@ -138,7 +146,9 @@ fn examples_of_path_parameters() {
 
 #[test]
 fn errors_name_file_line_and_operation() {
-    let unknown_scope = format!("{HEAD}  /a:\n    get: {{}}\n    put:\n      operationId: putA\n      security: [users: [write]]\n");
+    let unknown_scope = format!(
+        "{HEAD}  /a:\n    get: {{}}\n    put:\n      operationId: putA\n      security: [users: [write]]\n"
+    );
     let line = unknown_scope.lines().position(|line| line.trim_start().starts_with("put:")).unwrap() + 1;
     assert_eq!(
         problem(&unknown_scope),
@@ -181,7 +191,14 @@ fn a_path_that_stands_twice_is_an_error() {
 
 #[test]
 fn versions() {
-    for good in ["openapi: 3.0.3", "openapi: '3.1'", "openapi: 3.1.1", "openapi: 3.2.0", "swagger: '2.0'", "swagger: 2.0"] {
+    for good in [
+        "openapi: 3.0.3",
+        "openapi: '3.1'",
+        "openapi: 3.1.1",
+        "openapi: 3.2.0",
+        "swagger: '2.0'",
+        "swagger: 2.0",
+    ] {
         assert!(OpenApi::parse(good.as_bytes(), "x").is_ok(), "{good}");
     }
     for bad in ["openapi: 4.0.0", "openapi: 3.10.0", "swagger: '1.2'", "info: {}", "openapi: '2.0'"] {
