@@ -1,1 +1,68 @@
-fn main() {}
+//! Identity server, gateway and auditor in one binary: command line, configuration, wiring; nothing clever.
+
+mod clock;
+mod command_line;
+mod commands;
+mod config;
+mod dev;
+mod http_get;
+mod logging;
+mod wiring;
+
+use clap::Parser as _;
+use command_line::{Command, CommandLine};
+use commands::{CommandError, Environment};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
+    let environment: Environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let command = CommandLine::parse().command;
+    logging::start(&environment, matches!(command, Command::Serve(_) | Command::Dev(_)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("portcullis: no threads to run on: {error}");
+            return ExitCode::from(70);
+        }
+    };
+    let outcome = runtime.block_on(run(command, &environment));
+    // What still runs has been told to end; nothing of it may hold the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    outcome
+}
+
+async fn run(command: Command, environment: &Environment) -> ExitCode {
+    let outcome = match command {
+        Command::Audit(arguments) => return commands::audit::run(&arguments, environment).await,
+        Command::Completions { shell } => {
+            commands::completions::run(shell);
+            Ok(())
+        }
+        Command::Dev(arguments) => commands::dev::run(&arguments, environment).await,
+        Command::Serve(arguments) => commands::serve::run(&arguments, environment).await,
+        Command::Check(place) => commands::check::run(&place, environment).await,
+        Command::Explain(arguments) => commands::explain::run(&arguments, environment).await,
+        Command::Token(arguments) => commands::token::run(&arguments, environment).await,
+        Command::Apply(arguments) => commands::apply::run(&arguments, environment).await,
+        Command::User(user) => commands::user::run(user, environment).await,
+        Command::App(app) => commands::app::run(app, environment).await,
+        Command::Api(api) => commands::api::run(api, environment).await,
+        Command::Role(role) => commands::role::run(role, environment).await,
+        Command::Key(key) => commands::key::run(key, environment).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CommandError { message, code }) => {
+            for line in message.lines() {
+                eprintln!("portcullis: {line}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,0 +1,576 @@
+//! The command line: what can be asked, with an example each.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Identity server, gateway and auditor of a web backend, in one binary.
+#[derive(Parser, Debug)]
+#[command(
+    name = "portcullis",
+    version,
+    about,
+    after_help = "Try it here and now, without configuration:\n  portcullis dev\n\nSecrets are printed once, and read from \
+                  files or standard input, never from an argument."
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run everything on this machine, without configuration
+    #[command(after_help = "Examples:\n  portcullis dev\n  portcullis dev --upstream http://localhost:3000 --openapi \
+                            openapi.yaml --frontend http://localhost:5173")]
+    Dev(Dev),
+    /// Run identity and gateway by a configuration
+    #[command(after_help = "Example:\n  portcullis serve --config portcullis.toml\n\nSIGTERM drains in under 5 \
+                            seconds; SIGHUP reads configuration and policy again and keeps the last good one.")]
+    Serve(Serve),
+    /// Read configuration and policy, print every endpoint with its rule, start nothing
+    #[command(after_help = "Example:\n  portcullis check --config portcullis.toml")]
+    Check(Where),
+    /// Say which rule decides on a request, and why
+    #[command(after_help = "Examples:\n  portcullis explain GET /orders/7 --scopes read:orders --caller user\n  portcullis \
+                            explain GET /orders/7 --token token.txt\n  portcullis explain cors https://app.example.com\n  portcullis \
+                            explain --request 0f9c…")]
+    Explain(Explain),
+    /// Print a real access token, for a test or a curl
+    #[command(after_help = "Examples:\n  portcullis token --dir .portcullis\n  portcullis token --user ada@example.com \
+                            --scope read:orders\n  curl -H \"Authorization: Bearer $(portcullis token)\" http://localhost:4401/catalogue")]
+    Token(Token),
+    /// Prove the security measures by evidence
+    #[command(after_help = "Examples:\n  portcullis audit --document docs/security-measures.md\n  portcullis audit --format \
+                            json --only N2 --only A9\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
+                            against --since, 3 something is not proven, 0 otherwise.")]
+    Audit(Audit),
+    /// Make the store agree with declared APIs, applications, roles and users
+    #[command(after_help = "Example:\n  portcullis apply declared.yaml --dry-run")]
+    Apply(Apply),
+    /// Users
+    #[command(subcommand)]
+    User(User),
+    /// Applications (OAuth clients)
+    #[command(subcommand)]
+    App(App),
+    /// APIs (audiences) and their scopes
+    #[command(subcommand)]
+    Api(Api),
+    /// Roles: what users may do
+    #[command(subcommand)]
+    Role(Role),
+    /// Legacy API keys, while moving to OAuth
+    #[command(subcommand)]
+    Key(Key),
+    /// Print shell completions
+    #[command(after_help = "Example:\n  portcullis completions bash > /etc/bash_completion.d/portcullis")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which installation is meant.
+#[derive(Args, Debug, Clone)]
+pub struct Where {
+    /// The configuration [default: portcullis.toml, else the folder of `dev`]
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CONFIG", conflicts_with = "dir")]
+    pub config: Option<PathBuf>,
+    /// A folder of `portcullis dev`
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis dev`
+#[derive(Args, Debug)]
+pub struct Dev {
+    /// Where state lives
+    #[arg(long, default_value = ".portcullis", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Your backend; without it a small sample backend runs
+    #[arg(long, value_name = "URL", requires = "openapi")]
+    pub upstream: Option<String>,
+    /// Your backend's OpenAPI document
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub openapi: Option<PathBuf>,
+    /// Your frontend's origin, such as http://localhost:5173
+    #[arg(long = "frontend", value_name = "ORIGIN")]
+    pub frontends: Vec<String>,
+    /// Identity listens here, the gateway on the next port, operations and mailbox on the one after; 0 takes free ones
+    #[arg(long, default_value_t = 4400, value_name = "N")]
+    pub port: u16,
+    /// https, with a certificate authority of its own in DIR/ca.pem
+    #[arg(long)]
+    pub tls: bool,
+    /// Print one line of JSON when ready
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis serve`
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The configuration
+    #[arg(long, default_value = "portcullis.toml", value_name = "FILE", env = "PORTCULLIS_CONFIG")]
+    pub config: PathBuf,
+    /// Print one line of JSON when ready
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis explain`
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The method, or `cors`
+    #[arg(required_unless_present = "request", value_name = "METHOD|cors")]
+    pub method: Option<String>,
+    /// The path, or the origin after `cors`
+    #[arg(required_unless_present = "request", value_name = "PATH|ORIGIN")]
+    pub target: Option<String>,
+    /// A file with an access token to decide with (- for standard input), or the token
+    #[arg(long, value_name = "T", conflicts_with = "scopes")]
+    pub token: Option<String>,
+    /// Scopes to decide with, separated by spaces
+    #[arg(long, value_name = "S")]
+    pub scopes: Option<String>,
+    /// Who holds those scopes
+    #[arg(long, value_enum, default_value_t = Holder::User, requires = "scopes")]
+    pub caller: Holder,
+    /// A refused request, by the X-Request-Id of its answer
+    #[arg(long, value_name = "ID", conflicts_with_all = ["method", "target"])]
+    pub request: Option<String>,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// Who holds the scopes of `explain --scopes`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Holder {
+    /// A user.
+    User,
+    /// A client.
+    Client,
+}
+
+/// `portcullis token`
+#[derive(Args, Debug)]
+pub struct Token {
+    /// The application, by id or name [default: the one of `dev`]
+    #[arg(long, value_name = "ID", conflicts_with = "user")]
+    pub app: Option<String>,
+    /// A user's token; development only
+    #[arg(long, value_name = "ADDRESS")]
+    pub user: Option<String>,
+    /// Only these scopes
+    #[arg(long = "scope", value_name = "S")]
+    pub scopes: Vec<String>,
+    /// For which API [default: the gateway's audience]
+    #[arg(long, value_name = "URI")]
+    pub audience: Option<String>,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
+pub enum Format {
+    /// For people at a terminal.
+    Text,
+    /// The team's document, boxes by evidence.
+    Markdown,
+    /// The whole report.
+    Json,
+}
+
+/// `portcullis audit`
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// How to print the report [default: text; markdown with --document]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// The team's document; its sentences are printed word for word, boxes by evidence
+    #[arg(long, value_name = "FILE")]
+    pub document: Option<PathBuf>,
+    /// Write the boxes back into the document
+    #[arg(long, requires = "document")]
+    pub write: bool,
+    /// Only these measures
+    #[arg(long = "only", value_name = "ID")]
+    pub only: Vec<String>,
+    /// An earlier JSON report to compare with
+    #[arg(long, value_name = "REPORT")]
+    pub since: Option<PathBuf>,
+    /// JSON reports of other environments, for lines that speak of several
+    #[arg(long = "with", value_name = "REPORT")]
+    pub with: Vec<PathBuf>,
+    /// A text that the report repeats, to show that it is fresh
+    #[arg(long, value_name = "NONCE")]
+    pub challenge: Option<String>,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `portcullis apply`
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// Declared state, YAML
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Show the difference, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also remove what is not declared
+    #[arg(long)]
+    pub prune: bool,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `portcullis user`
+#[derive(Subcommand, Debug)]
+pub enum User {
+    /// Add a user
+    #[command(after_help = "Example:\n  portcullis user create --email ada@example.com --password-file - --role user < password.txt")]
+    Create {
+        /// The address
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// Where the password stands; - is standard input; without it the user sets one by a reset link
+        #[arg(long, value_name = "FILE|-")]
+        password_file: Option<PathBuf>,
+        /// Roles [default: those that new users get]
+        #[arg(long = "role", value_name = "NAME")]
+        roles: Vec<String>,
+        /// The address is known to be theirs
+        #[arg(long)]
+        verified: bool,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List users
+    List(Where),
+    /// Show one user
+    Show {
+        /// Id or address
+        user: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Change a user
+    #[command(after_help = "Example:\n  portcullis user update ada@example.com --role user --role editor\n  portcullis user update ada@example.com --blocked true")]
+    Update {
+        /// Id or address
+        user: String,
+        /// The roles from now on
+        #[arg(long = "role", value_name = "NAME")]
+        roles: Vec<String>,
+        /// Take all roles away
+        #[arg(long, conflicts_with = "roles")]
+        no_roles: bool,
+        /// Whether the user may log in
+        #[arg(long, value_name = "true|false")]
+        blocked: Option<bool>,
+        /// A new password; ends every session
+        #[arg(long, value_name = "FILE|-")]
+        password_file: Option<PathBuf>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Delete a user, with every session
+    Delete {
+        /// Id or address
+        user: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// `portcullis app`
+#[derive(Subcommand, Debug)]
+pub enum App {
+    /// Add an application; its secret is printed once
+    #[command(after_help = "Example:\n  portcullis app create --name billing --type non_interactive --api https://api.example.com --scope read:orders")]
+    Create {
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// What it is
+        #[arg(long = "type", value_name = "spa|native|regular_web|non_interactive")]
+        kind: String,
+        /// Where codes may be sent
+        #[arg(long = "callback", value_name = "URL")]
+        callbacks: Vec<String>,
+        /// Where a logout may lead
+        #[arg(long = "logout-url", value_name = "URL")]
+        logout_urls: Vec<String>,
+        /// From which browser origins it runs
+        #[arg(long = "web-origin", value_name = "ORIGIN")]
+        web_origins: Vec<String>,
+        /// Grant types [default: by type]
+        #[arg(long = "grant", value_name = "TYPE")]
+        grants: Vec<String>,
+        /// How it proves itself at the token endpoint [default: by type]
+        #[arg(long, value_name = "METHOD")]
+        auth_method: Option<String>,
+        /// The API it may call
+        #[arg(long, value_name = "URI", requires = "scopes")]
+        api: Option<String>,
+        /// With which scopes
+        #[arg(long = "scope", value_name = "NAME", requires = "api")]
+        scopes: Vec<String>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List applications
+    List(Where),
+    /// Show one application
+    Show {
+        /// Id or name
+        app: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Change an application
+    Update {
+        /// Id or name
+        app: String,
+        /// Make and print a new secret; the old one is dead at once
+        #[arg(long)]
+        rotate_secret: bool,
+        /// Whether it gets no more tokens
+        #[arg(long, value_name = "true|false")]
+        disabled: Option<bool>,
+        /// The API whose scopes are changed
+        #[arg(long, value_name = "URI", requires = "scopes")]
+        api: Option<String>,
+        /// Its scopes from now on
+        #[arg(long = "scope", value_name = "NAME", requires = "api")]
+        scopes: Vec<String>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Delete an application; its tokens are refused within a second
+    Delete {
+        /// Id or name
+        app: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// `portcullis api`
+#[derive(Subcommand, Debug)]
+pub enum Api {
+    /// Add an API
+    #[command(after_help = "Example:\n  portcullis api create --identifier https://api.example.com --scope read:orders --scope write:orders")]
+    Create {
+        /// Its audience, a URI
+        #[arg(long, value_name = "URI")]
+        identifier: String,
+        /// What people call it
+        #[arg(long)]
+        name: Option<String>,
+        /// A scope that it knows
+        #[arg(long = "scope", value_name = "NAME")]
+        scopes: Vec<String>,
+        /// What signs its tokens
+        #[arg(long, value_name = "RS256|ES256|EdDSA", default_value = "RS256")]
+        signing_alg: String,
+        /// How long its tokens live [default: access_token_lifetime]
+        #[arg(long, value_name = "15m")]
+        token_lifetime: Option<String>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List APIs
+    List(Where),
+    /// Show one API
+    Show {
+        /// Its identifier
+        identifier: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Change an API
+    Update {
+        /// Its identifier
+        identifier: String,
+        /// Its scopes from now on
+        #[arg(long = "scope", value_name = "NAME")]
+        scopes: Vec<String>,
+        /// How long its tokens live
+        #[arg(long, value_name = "15m")]
+        token_lifetime: Option<String>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Delete an API, and what roles and applications may do on it
+    Delete {
+        /// Its identifier
+        identifier: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// `portcullis role`
+#[derive(Subcommand, Debug)]
+pub enum Role {
+    /// Add a role
+    #[command(after_help = "Example:\n  portcullis role create editor --permission https://api.example.com=write:notes")]
+    Create {
+        /// Its name
+        name: String,
+        /// What it allows: API and scope
+        #[arg(long = "permission", value_name = "URI=SCOPE")]
+        permissions: Vec<String>,
+        /// New users get it
+        #[arg(long)]
+        default: bool,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List roles
+    List(Where),
+    /// Show one role
+    Show {
+        /// Its name
+        name: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Change a role
+    Update {
+        /// Its name
+        name: String,
+        /// What it allows from now on
+        #[arg(long = "permission", value_name = "URI=SCOPE")]
+        permissions: Vec<String>,
+        /// Whether new users get it
+        #[arg(long, value_name = "true|false")]
+        default: Option<bool>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Delete a role
+    Delete {
+        /// Its name
+        name: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// `portcullis key`
+#[derive(Subcommand, Debug)]
+pub enum Key {
+    /// Make an API key; it is printed once
+    #[command(after_help = "Example:\n  portcullis key create --name partner --scope read:orders --expires 90d")]
+    Create {
+        /// Whose it is
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long = "scope", value_name = "NAME", required = true)]
+        scopes: Vec<String>,
+        /// The application that will take its place
+        #[arg(long, value_name = "ID")]
+        client: Option<String>,
+        /// When it ends, from now
+        #[arg(long, value_name = "90d")]
+        expires: Option<String>,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Take over old static keys, as hashes
+    #[command(after_help = "Example:\n  portcullis key import --file keys.yaml")]
+    Import {
+        /// YAML: a list of name, key, scopes, client, expires; - is standard input
+        #[arg(long, value_name = "FILE|-")]
+        file: PathBuf,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List keys
+    List(Where),
+    /// Who still uses a key, and when last
+    Report(Where),
+    /// Show one key
+    Show {
+        /// Id or name
+        key: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Refuse a key from now on, and keep the record of it
+    Update {
+        /// Id or name
+        key: String,
+        /// Revoke it
+        #[arg(long, required = true)]
+        revoke: bool,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Delete a key and the record of it
+    Delete {
+        /// Id or name
+        key: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// The loopback address that `dev` listens on.
+pub const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_or_is_a_noun() {
+        for command in CommandLine::command().get_subcommands() {
+            let noun = command.has_subcommands();
+            let example = command.get_after_help().is_some_and(|help| help.to_string().contains("portcullis"));
+            assert!(noun || example, "{} has no example", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `portcullis check`: every endpoint with its rule and its caller, and all that would refuse to start.
+
+use super::{CommandError, Environment, columns, print, print_json};
+use crate::command_line::Where;
+use crate::config::raw::SessionCaller;
+use crate::config::{Configuration, Environment as Stage};
+use crate::wiring::installation::Installation;
+use crate::wiring::policy::Policy;
+use crate::wiring::{self};
+use policy::{Lookup, Requirement, Rule};
+use serde_json::json;
+
+/// Reads everything, starts nothing. A problem is exit code 2.
+pub async fn run(place: &Where, environment: &Environment) -> Result<(), CommandError> {
+    let installation = Installation::find(place, environment)?;
+    let findings = examine(&installation.configuration).await;
+    if place.json {
+        print_json(&json!({
+            "environment": installation.configuration.environment,
+            "endpoints": findings.endpoints.iter().map(Endpoint::to_json).collect::<Vec<_>>(),
+            "warnings": findings.warnings,
+            "problems": findings.problems,
+        }))?;
+    } else {
+        print(&findings.to_string());
+    }
+    match findings.problems.len() {
+        0 => Ok(()),
+        count => Err(CommandError::usage(format!(
+            "{count} {} would refuse to start",
+            if count == 1 { "thing" } else { "things" }
+        ))),
+    }
+}
+
+/// One endpoint as the gateway sees it.
+struct Endpoint {
+    method: String,
+    path: String,
+    caller: String,
+    requirement: String,
+    source: String,
+}
+
+impl Endpoint {
+    fn of(rule: &Rule) -> Self {
+        Endpoint {
+            method: rule.method.as_str().to_owned(),
+            path: rule.pattern.to_string(),
+            caller: match &rule.requirement {
+                Requirement::Public { .. } => "anybody".to_owned(),
+                Requirement::Denied { .. } => "nobody".to_owned(),
+                Requirement::Scopes { .. } => {
+                    rule.caller().map_or_else(|| "nobody".to_owned(), |caller| caller.as_str().to_owned())
+                }
+            },
+            requirement: rule.requirement.to_string(),
+            source: rule.source.to_string(),
+        }
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        json!({
+            "method": self.method, "path": self.path, "caller": self.caller,
+            "requirement": self.requirement, "source": self.source,
+        })
+    }
+}
+
+/// What there is to say of a configuration.
+pub struct Findings {
+    endpoints: Vec<Endpoint>,
+    /// Worth knowing.
+    pub warnings: Vec<String>,
+    /// Refuses to start.
+    pub problems: Vec<String>,
+}
+
+impl std::fmt::Display for Findings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows: Vec<Vec<String>> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                vec![
+                    endpoint.method.clone(),
+                    endpoint.path.clone(),
+                    endpoint.caller.clone(),
+                    endpoint.requirement.clone(),
+                    endpoint.source.clone(),
+                ]
+            })
+            .collect();
+        f.write_str(&columns(&rows))?;
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        for problem in &self.problems {
+            writeln!(f, "problem: {problem}")?;
+        }
+        let denied = self.endpoints.iter().filter(|endpoint| endpoint.caller == "nobody").count();
+        let public = self.endpoints.iter().filter(|endpoint| endpoint.caller == "anybody").count();
+        writeln!(
+            f,
+            "{} endpoints, {public} public, {denied} denied; everything else is refused",
+            self.endpoints.len()
+        )
+    }
+}
+
+/// Looks at all of a configuration without starting anything.
+pub async fn examine(configuration: &Configuration) -> Findings {
+    let mut findings =
+        Findings { endpoints: Vec::new(), warnings: configuration.warnings.clone(), problems: Vec::new() };
+    match wiring::policy::read(configuration) {
+        Err(problems) => findings.problems.extend(problems),
+        Ok(policy) => {
+            findings.warnings.extend(policy.warnings.clone());
+            findings.endpoints.extend(policy.table.rules().map(Endpoint::of));
+            examine_rooms(configuration, &policy, &mut findings).await;
+        }
+    }
+    findings.endpoints.extend(session_endpoints(configuration));
+    findings.endpoints.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
+    findings.warnings.extend(wiring::gateway::warnings(configuration));
+    findings
+}
+
+async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings: &mut Findings) {
+    if let Err(error) = wiring::gateway::config(configuration, policy) {
+        findings.problems.push(error.to_string());
+    }
+    if !wiring::identity::has_issuer(configuration) {
+        if !wiring::identity::is_delegated(configuration) {
+            findings.problems.push("identity.issuer is missing, and identity.mode is not \"delegated\"".to_owned());
+        }
+        return;
+    }
+    match wiring::identity::config(configuration, policy.origins.clone()) {
+        Err(error) => findings.problems.push(error.to_string()),
+        Ok(config) => {
+            let loopback = url::Url::parse(&config.issuer).ok().is_some_and(|url| {
+                matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+            });
+            if config.issuer.starts_with("http://")
+                && !loopback
+                && configuration.environment != Stage::Development
+            {
+                findings.problems.push(format!("identity.issuer {} is not https", config.issuer));
+            }
+        }
+    }
+    findings.problems.extend(clashes(configuration, policy));
+    match wiring::store::location(configuration, false) {
+        Err(error) => {
+            // Before the first start there is neither store nor key; both are made then.
+            if is_first_start(configuration) {
+                findings.warnings.push("the store does not exist yet; the first start makes it and its key".to_owned());
+            } else {
+                findings.problems.push(error.to_string());
+            }
+        }
+        Ok(store::Location::SqlCipher { path, .. }) if !path.exists() => {
+            findings.warnings.push(format!("the store {} does not exist yet; the first start makes it", path.display()));
+        }
+        Ok(location) => match store::Store::open(&location).await {
+            Err(fault) => findings.problems.push(format!("the store does not open: {fault}")),
+            Ok(store) => {
+                let audience = wiring::gateway::audience(configuration).unwrap_or_default();
+                match wiring::policy::unknown_scopes(policy, &audience, &store).await {
+                    Err(fault) => findings.problems.push(format!("store: {fault}")),
+                    Ok(unknown) if configuration.environment == Stage::Development => findings.warnings.extend(unknown),
+                    Ok(unknown) => findings.problems.extend(unknown),
+                }
+                if let Ok(apis) = store.apis().await {
+                    findings.warnings.extend(apis.iter().filter(|api| api.signing_alg != "RS256").map(|api| {
+                        format!(
+                            "the API {} signs with {}: some clients, Auth0's Python SDK among them, fail on a key set \
+                             that holds other than RSA keys",
+                            api.identifier, api.signing_alg
+                        )
+                    }));
+                }
+            }
+        },
+    }
+    if !is_first_start(configuration)
+        && let Err(error) = wiring::identity::key_encryption_key(configuration, false)
+    {
+        findings.problems.push(error.to_string());
+    }
+}
+
+/// Whether the store is a SQLCipher file that is not there yet.
+pub fn is_first_start(configuration: &Configuration) -> bool {
+    let url = configuration.file.store.as_ref().and_then(|store| store.url.clone());
+    let url = url.unwrap_or_else(|| "sqlcipher:data/portcullis.db".to_owned());
+    url.strip_prefix("sqlcipher:").is_some_and(|path| !configuration.path(std::path::Path::new(path)).exists())
+}
+
+/// The session API's paths as this configuration serves them on the gateway's origin: method, path, caller.
+fn session_paths(configuration: &Configuration) -> Vec<(&'static str, String, Option<String>)> {
+    let session = wiring::identity::session(configuration);
+    let served = wiring::identity::has_issuer(configuration)
+        && !wiring::identity::is_delegated(configuration)
+        && session.on_gateway.unwrap_or(true);
+    if !served {
+        return Vec::new();
+    }
+    let prefix = session.prefix.unwrap_or_else(|| "/users".to_owned());
+    let entry = match (session.caller, session.public) {
+        (Some(SessionCaller::Client) | None, None) => None,
+        (_, Some(reason)) => Some(reason),
+        (Some(SessionCaller::Client), _) => None,
+    };
+    [
+        ("POST", "", true),
+        ("POST", "/session", true),
+        ("POST", "/session/refresh", true),
+        ("DELETE", "/session", false),
+        ("POST", "/password-reset", true),
+        ("PUT", "/password-reset", true),
+        ("GET", "/me", false),
+        ("PATCH", "/me", false),
+        ("DELETE", "/me", false),
+    ]
+    .into_iter()
+    .map(|(method, path, of_entry)| (method, format!("{prefix}{path}"), entry.clone().filter(|_| of_entry)))
+    .collect()
+}
+
+fn session_endpoints(configuration: &Configuration) -> Vec<Endpoint> {
+    session_paths(configuration)
+        .into_iter()
+        .map(|(method, path, public)| {
+            let of_user = path.ends_with("/me") || method == "DELETE";
+            let (caller, requirement) = match public {
+                Some(reason) => ("anybody", format!("public: {reason}")),
+                None if path.ends_with("/me") => {
+                    let verb = match method {
+                        "GET" => "read",
+                        "PATCH" => "update",
+                        _ => "delete",
+                    };
+                    ("user", format!("scopes {verb}:current_user (user)"))
+                }
+                None if of_user => ("user", "the session's own token".to_owned()),
+                None => ("client", "scopes session (client)".to_owned()),
+            };
+            Endpoint {
+                method: method.to_owned(),
+                path,
+                caller: caller.to_owned(),
+                requirement,
+                source: "identity.session".to_owned(),
+            }
+        })
+        .collect()
+}
+
+/// Endpoints that both the backend's rules and the session API claim.
+fn clashes(configuration: &Configuration, policy: &Policy) -> Vec<String> {
+    session_paths(configuration)
+        .into_iter()
+        .filter_map(|(method, path, _)| {
+            let normal = policy::normalise(&path).ok()?;
+            match policy.table.lookup(method, &normal) {
+                Lookup::Found(rule) if rule.pattern.as_str() == path => Some(format!(
+                    "{method} {path} is claimed twice: by {} and by the session API; set identity.session.prefix or \
+                     on_gateway = false",
+                    rule.source
+                )),
+                _ => None,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! One file a command. Each reads its arguments, asks the rooms, and prints.
+
+pub mod api;
+pub mod app;
+pub mod apply;
+pub mod audit;
+pub mod check;
+pub mod completions;
+pub mod dev;
+pub mod explain;
+pub mod key;
+pub mod role;
+pub mod serve;
+pub mod token;
+pub mod user;
+
+use crate::config::ConfigError;
+use std::collections::BTreeMap;
+
+/// The process environment, read once in `main`.
+pub type Environment = BTreeMap<String, String>;
+
+/// Why a command did not do its work; the text is for the person who called it.
+#[derive(Debug)]
+pub struct CommandError {
+    /// What is wrong, and the remedy.
+    pub message: String,
+    /// The exit code: 2 usage or configuration, 1 anything else, 70 a fault of ours.
+    pub code: u8,
+}
+
+impl CommandError {
+    /// The caller can mend it.
+    pub fn usage(message: impl Into<String>) -> Self {
+        CommandError { message: message.into(), code: 2 }
+    }
+
+    /// It failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        CommandError { message: message.into(), code: 1 }
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        CommandError::usage(error.to_string())
+    }
+}
+
+impl From<crate::wiring::store::StoreError> for CommandError {
+    fn from(error: crate::wiring::store::StoreError) -> Self {
+        match error {
+            crate::wiring::store::StoreError::Configuration(error) => error.into(),
+            fault @ crate::wiring::store::StoreError::Fault(_) => CommandError::failed(fault.to_string()),
+        }
+    }
+}
+
+impl From<store::Fault> for CommandError {
+    fn from(fault: store::Fault) -> Self {
+        CommandError::failed(format!("store: {fault}"))
+    }
+}
+
+/// Prints to standard output; a reader that went away (`| head`) is no error.
+pub fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a value as one line of JSON.
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
+    let text = serde_json::to_string(value).map_err(|error| CommandError::failed(error.to_string()))?;
+    print(&format!("{text}\n"));
+    Ok(())
+}
+
+/// Reads a secret from a file, or from standard input where the file is `-`; one end of line is not part of it.
+pub fn read_secret(path: &std::path::Path) -> Result<secrecy::SecretString, CommandError> {
+    let text = if path == std::path::Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).map_err(|error| CommandError::usage(format!("standard input: {error}")))?
+    } else {
+        std::fs::read_to_string(path)
+            .map_err(|error| CommandError::usage(format!("cannot read {}: {error}", path.display())))?
+    };
+    Ok(text.trim_end_matches(['\r', '\n']).into())
+}
+
+/// Rows of text in columns, for people.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["GET".to_owned(), "/é".to_owned(), "x".to_owned()], vec!["DELETE".to_owned(), "/a".to_owned()]];
+        assert_eq!(super::columns(&rows), "GET     /é  x\nDELETE  /a\n");
+    }
+}

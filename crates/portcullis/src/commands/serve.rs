@@ -1,0 +1,92 @@
+//! `portcullis serve`: identity and gateway by a configuration.
+
+use super::{CommandError, Environment, print, print_json};
+use crate::command_line::Serve;
+use crate::config::{Configuration, Environment as Stage};
+use crate::wiring::installation::Installation;
+use crate::wiring::services::{self, Plan, Running};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Starts, says so, and runs until SIGTERM or SIGINT.
+pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), CommandError> {
+    let installation = Installation::configured(&arguments.config, environment)?;
+    let configuration = &installation.configuration;
+    for warning in &configuration.warnings {
+        tracing::warn!("{warning}");
+    }
+    refuse_what_is_weak(configuration)?;
+    let running = services::start(configuration, Plan::default()).await?;
+    let addresses = running.addresses();
+    let ready = json!({
+        "issuer": configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()),
+        "identity": addresses.identity.map(|address| address.to_string()),
+        "gateway": addresses.gateway.map(|address| address.to_string()),
+        "operations": addresses.operations.map(|address| address.to_string()),
+        "pid": std::process::id(),
+    });
+    if arguments.json {
+        print_json(&ready)?;
+    } else {
+        let shown = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+        print(&format!(
+            "portcullis is ready: identity {}, gateway {}, operations {}\n",
+            shown(addresses.identity),
+            shown(addresses.gateway),
+            shown(addresses.operations)
+        ));
+    }
+    until_stopped(running, || {
+        Installation::configured(&arguments.config, environment)
+            .map(|installation| installation.configuration)
+            .map_err(CommandError::from)
+    })
+    .await
+}
+
+/// Facts that are known for certain refuse to start, where strangers come.
+fn refuse_what_is_weak(configuration: &Configuration) -> Result<(), CommandError> {
+    if configuration.environment == Stage::Development {
+        return Ok(());
+    }
+    let issuer = configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()).unwrap_or_default();
+    let loopback = url::Url::parse(&issuer)
+        .ok()
+        .is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
+    if issuer.starts_with("http://") && !loopback {
+        return Err(CommandError::usage(format!(
+            "identity.issuer {issuer} is not https: tokens and passwords would cross the network in clear"
+        )));
+    }
+    Ok(())
+}
+
+/// Waits for the end; SIGHUP reads the configuration again and keeps the last good one.
+pub async fn until_stopped(
+    running: Running,
+    read_again: impl Fn() -> Result<Configuration, CommandError>,
+) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| CommandError { message: format!("signals cannot be heard: {error}"), code: 70 };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => {
+                let reloaded = match read_again() {
+                    Ok(configuration) => running.reload(&configuration).await,
+                    Err(error) => Err(error),
+                };
+                match reloaded {
+                    Ok(()) => tracing::info!("configuration and policy read again"),
+                    Err(error) => tracing::error!("the last good configuration stays: {}", error.message),
+                }
+            }
+        }
+    }
+    tracing::info!("stopping: requests under way are finished");
+    running.stop().await;
+    Ok(())
+}

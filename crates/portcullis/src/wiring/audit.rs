@@ -1,0 +1,179 @@
+//! What the auditor is told: `[audit]`, and what the rest of the configuration promises.
+
+use super::policy::Policy;
+use super::{gateway, identity, store};
+use crate::commands::CommandError;
+use crate::config::value::Span;
+use crate::config::{Configuration, Environment};
+use crate::wiring::installation::Installation;
+use audit::config::{Access, Caller, ClientCredentials, Config, Database, Lifetime, Location, Mode, Route, Session, UserCredentials};
+use policy::{CallerKind, Requirement, RuleSource, ScopeSet};
+use std::sync::Arc;
+
+/// Puts the auditor's world together.
+pub async fn config(installation: &Installation, policy: &Policy) -> Result<Config, CommandError> {
+    let configuration = &installation.configuration;
+    let section = configuration.file.audit.clone().unwrap_or_default();
+    let audience = gateway::audience(configuration)?;
+    let issuer = configuration
+        .file
+        .identity
+        .as_ref()
+        .and_then(|identity| identity.issuer.clone())
+        .ok_or_else(|| CommandError::usage("audit: identity.issuer is missing"))?;
+    let target = section.target.clone().ok_or_else(|| {
+        CommandError::usage("audit.target is missing: the gateway's address as it is reached from here")
+    })?;
+    let mut config = Config::new(&target, &issuer, &audience, Arc::new(crate::clock::now));
+    config.environment = configuration.environment.to_string();
+    config.backend = section.backend.clone();
+    config.mode = if identity::is_delegated(configuration) { Mode::Delegated } else { Mode::Own };
+    let gateway_section = configuration.file.gateway.clone().unwrap_or_default();
+    config.foreign_issuers = gateway_section.issuer.iter().flatten().filter_map(|issuer| issuer.url.clone()).collect();
+    config.access_token_lifetime = Some(lifetime(configuration));
+    config.session = session(configuration)?;
+    config.openapi = gateway_section.openapi.as_ref().map(|file| configuration.path(file));
+    config.routes = routes(policy);
+    config.frontend_origins = policy.origins.iter().map(str::to_owned).collect();
+    if let Some(header) = gateway_section.api_keys.as_ref().and_then(|keys| keys.header.clone()) {
+        config.api_key_header = header;
+    }
+    let path = |written: &Option<std::path::PathBuf>| written.as_ref().map(|path| configuration.path(path));
+    let mut secrets = configuration.secrets();
+    config.store = match store::location(configuration, false)? {
+        ::store::Location::SqlCipher { path, key } => Some(Location::SqlCipher { path, key }),
+        ::store::Location::Postgres { url, password } => Some(Location::Postgres { url, password: Some(password) }),
+    };
+    for database in configuration.file.database.iter().flatten() {
+        let name = database.name.clone().unwrap_or_default();
+        let Some(url) = database.url.clone() else { continue };
+        let password =
+            secrets.text("database.password", path(&database.password_file).as_deref(), database.password.as_ref())?;
+        config.databases.push(Database { name, location: Location::Postgres { url, password } });
+    }
+    config.database = match &section.database {
+        None => None,
+        Some(url) => Some(match url.strip_prefix("sqlcipher:") {
+            Some(file) => Location::SqlCipher {
+                path: configuration.path(std::path::Path::new(file)),
+                key: secrets
+                    .key("audit.database_key", path(&section.database_key_file).as_deref(), section.database_key.as_ref())?
+                    .ok_or_else(|| CommandError::usage("audit.database_key_file is missing"))?,
+            },
+            None => Location::Postgres {
+                url: url.clone(),
+                password: secrets.text(
+                    "audit.database_password",
+                    path(&section.database_password_file).as_deref(),
+                    section.database_password.as_ref(),
+                )?,
+            },
+        }),
+    };
+    config.client = match &section.client_id {
+        Some(id) => Some(ClientCredentials {
+            id: id.clone(),
+            secret: secrets
+                .text("audit.client_secret", path(&section.client_secret_file).as_deref(), section.client_secret.as_ref())?
+                .ok_or_else(|| CommandError::usage("audit.client_secret_file is missing"))?,
+        }),
+        None => installation.dev.as_ref().and_then(|folder| folder.machine_application().ok()).map(|application| {
+            ClientCredentials { id: application.client_id, secret: application.client_secret.into() }
+        }),
+    };
+    config.user = match &section.user_email {
+        // A delegated installation of `dev` has no users, and the file of their password is never made.
+        Some(_) if config.mode == Mode::Delegated && installation.dev.is_some() => None,
+        Some(email) => Some(UserCredentials {
+            email: email.clone(),
+            password: secrets
+                .text("audit.user_password", path(&section.user_password_file).as_deref(), section.user_password.as_ref())?
+                .ok_or_else(|| CommandError::usage("audit.user_password_file is missing"))?,
+        }),
+        None => None,
+    };
+    config.api_key = secrets.text("audit.api_key", path(&section.api_key_file).as_deref(), section.api_key.as_ref())?;
+    config.other_audience = other_audience(configuration, config.client.as_ref(), &audience).await?;
+    config.mailbox = section.mailbox;
+    config.exercise = section.exercise.unwrap_or(configuration.environment != Environment::Production);
+    config.failing = section.failing;
+    config.examples = section.examples.unwrap_or_default();
+    config.state = path(&section.state);
+    if let Some(folder) = &installation.dev {
+        // Read again and again by a developer's machine only; there is none in production.
+        config.certificate_authority = std::fs::read(folder.path.join("ca.pem")).ok();
+    }
+    Ok(config)
+}
+
+fn lifetime(configuration: &Configuration) -> Lifetime {
+    let foreign = configuration.file.gateway.iter().flat_map(|gateway| gateway.issuer.iter().flatten());
+    let longest = foreign.filter_map(|issuer| issuer.maximum_token_lifetime).map(Span::seconds).max();
+    let own = identity::access_token_lifetime(configuration);
+    match longest {
+        Some(seconds) if identity::is_delegated(configuration) || seconds > own => {
+            Lifetime { seconds, source: "maximum_token_lifetime".to_owned() }
+        }
+        _ => Lifetime { seconds: own, source: "access_token_lifetime".to_owned() },
+    }
+}
+
+fn session(configuration: &Configuration) -> Result<Option<Session>, CommandError> {
+    if identity::is_delegated(configuration) {
+        return Ok(None);
+    }
+    let section = identity::session(configuration);
+    let public = match identity::session_caller(&section)? {
+        ::identity::SessionCaller::Public { reason } => Some(reason),
+        ::identity::SessionCaller::Client => None,
+    };
+    Ok(Some(Session {
+        prefix: section.prefix.unwrap_or_else(|| "/users".to_owned()),
+        on_gateway: section.on_gateway.unwrap_or(true),
+        public,
+    }))
+}
+
+/// The routes of the configuration; the document's operations are read by the auditor itself.
+fn routes(policy: &Policy) -> Vec<Route> {
+    policy
+        .table
+        .rules()
+        .filter(|rule| matches!(rule.source, RuleSource::Route { .. }))
+        .map(|rule| Route {
+            method: rule.method.as_str().to_owned(),
+            path: rule.pattern.as_str().to_owned(),
+            access: match &rule.requirement {
+                Requirement::Public { reason } => Access::Public { reason: reason.clone() },
+                Requirement::Denied { .. } => Access::Denied,
+                Requirement::Scopes { alternatives } => Access::Scopes {
+                    alternatives: alternatives.iter().map(|alternative| scopes(&alternative.scopes)).collect(),
+                    caller: match rule.caller() {
+                        Some(CallerKind::User) => Caller::User,
+                        Some(CallerKind::Client) => Caller::Client,
+                        Some(CallerKind::Any) | None => Caller::Any,
+                    },
+                },
+            },
+        })
+        .collect()
+}
+
+fn scopes(set: &ScopeSet) -> Vec<String> {
+    set.to_vec()
+}
+
+/// Another API that the auditor's client may have tokens for: the gateway must refuse those.
+async fn other_audience(
+    configuration: &Configuration,
+    client: Option<&ClientCredentials>,
+    audience: &str,
+) -> Result<Option<String>, CommandError> {
+    let Some(client) = client else { return Ok(None) };
+    let store = store::open(configuration, false).await?;
+    let found = store.client(&client.id).await?;
+    store.close().await;
+    Ok(found.and_then(|(_, grants)| {
+        grants.into_iter().map(|grant| grant.audience).find(|granted| granted != audience)
+    }))
+}

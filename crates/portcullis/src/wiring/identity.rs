@@ -1,0 +1,122 @@
+//! From `[identity]` and `[mail]` to the issuer's settings.
+
+use crate::config::raw::{IdentityMode, Session};
+use crate::config::{ConfigError, Configuration};
+use identity::{Config, MailConfig, Mode, SessionCaller, SessionConfig};
+use secrecy::SecretSlice;
+
+/// The document's X where nothing else is said.
+pub const DEFAULT_ACCESS_TOKEN_LIFETIME: i64 = 15 * 60;
+/// NIST SP 800-63B-4: a password that is the only factor has 15 characters at least.
+const DEFAULT_MINIMUM_LENGTH: usize = 15;
+/// A session that nobody refreshes ends after two weeks, and any after three months.
+const REFRESH_IDLE: i64 = 14 * 86_400;
+const REFRESH_ABSOLUTE: i64 = 90 * 86_400;
+
+/// Whether this installation has an issuer: one that is delegated may go without.
+pub fn has_issuer(configuration: &Configuration) -> bool {
+    configuration.file.identity.as_ref().is_some_and(|identity| identity.issuer.is_some())
+}
+
+/// Whether users live at a foreign issuer.
+pub fn is_delegated(configuration: &Configuration) -> bool {
+    configuration.file.identity.as_ref().and_then(|identity| identity.mode) == Some(IdentityMode::Delegated)
+}
+
+/// `identity.access_token_lifetime` in seconds.
+pub fn access_token_lifetime(configuration: &Configuration) -> i64 {
+    configuration
+        .file
+        .identity
+        .as_ref()
+        .and_then(|identity| identity.access_token_lifetime)
+        .map_or(DEFAULT_ACCESS_TOKEN_LIFETIME, |span| span.seconds())
+}
+
+/// `[identity.session]` with its defaults.
+pub fn session(configuration: &Configuration) -> Session {
+    configuration.file.identity.as_ref().and_then(|identity| identity.session.clone()).unwrap_or_default()
+}
+
+/// Who may call the session API's endpoints that know no user yet.
+pub fn session_caller(session: &Session) -> Result<SessionCaller, ConfigError> {
+    match (session.caller, &session.public) {
+        (Some(_), Some(_)) => {
+            Err(ConfigError::Invalid("identity.session: caller and public exclude each other".to_owned()))
+        }
+        (_, Some(reason)) if reason.trim().is_empty() => {
+            Err(ConfigError::Invalid("identity.session.public: say why in words".to_owned()))
+        }
+        (_, Some(reason)) => Ok(SessionCaller::Public { reason: reason.clone() }),
+        (_, None) => Ok(SessionCaller::Client),
+    }
+}
+
+/// The issuer's settings.
+pub fn config(configuration: &Configuration, origins: policy::Origins) -> Result<Config, ConfigError> {
+    let section = configuration.file.identity.clone().unwrap_or_default();
+    let missing = |key: &str| ConfigError::Invalid(format!("{key} is missing"));
+    let session = session(configuration);
+    let gateway_audience = configuration.file.gateway.as_ref().and_then(|gateway| gateway.audience.clone());
+    let mut passwords = accounts::password::Policy::default();
+    passwords.minimum_length =
+        section.passwords.and_then(|passwords| passwords.minimum_length).unwrap_or(DEFAULT_MINIMUM_LENGTH);
+    let issuer = section.issuer.ok_or_else(|| missing("identity.issuer"))?;
+    let service_name = url::Url::parse(&issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let config = Config {
+        service_name: service_name.unwrap_or_else(|| issuer.clone()),
+        issuer,
+        access_token_lifetime: access_token_lifetime(configuration),
+        session: SessionConfig {
+            prefix: session.prefix.clone().unwrap_or_else(|| "/users".to_owned()),
+            audience: session
+                .audience
+                .clone()
+                .or(gateway_audience)
+                .ok_or_else(|| missing("identity.session.audience, or gateway.audience,"))?,
+            caller: session_caller(&session)?,
+            refresh_idle: REFRESH_IDLE,
+            refresh_absolute: REFRESH_ABSOLUTE,
+        },
+        passwords,
+        mode: if is_delegated(configuration) { Mode::Delegated } else { Mode::Own },
+        mail: mail(configuration)?,
+        trusted_proxies: configuration.file.trusted_proxies.clone().unwrap_or_default(),
+        frontend_origins: origins,
+        hashing_threads: threads,
+        hashing_queue: 64 * threads,
+    };
+    config.check().map_err(ConfigError::Invalid)?;
+    Ok(config)
+}
+
+/// `[mail]`.
+pub fn mail(configuration: &Configuration) -> Result<Option<MailConfig>, ConfigError> {
+    let Some(section) = &configuration.file.mail else { return Ok(None) };
+    let wanted = |value: &Option<String>, key: &str| {
+        value.clone().ok_or_else(|| ConfigError::Invalid(format!("mail.{key} is missing")))
+    };
+    let file = section.password_file.as_ref().map(|path| configuration.path(path));
+    Ok(Some(MailConfig {
+        smtp: wanted(&section.smtp, "smtp")?,
+        from: wanted(&section.from, "from")?,
+        password: configuration.secrets().text("mail.password", file.as_deref(), section.password.as_ref())?,
+    }))
+}
+
+/// The key under which signing keys and mails rest. `create`: make it where neither it nor the store is there yet.
+pub fn key_encryption_key(configuration: &Configuration, create: bool) -> Result<SecretSlice<u8>, ConfigError> {
+    let section = configuration.file.identity.clone().unwrap_or_default();
+    let file = section.key_encryption_key_file.as_ref().map(|path| configuration.path(path));
+    if let Some(file) = file.as_ref().filter(|file| create && !file.exists()) {
+        super::store::make_key(file)?;
+    }
+    let name = "identity.key_encryption_key";
+    configuration.secrets().key(name, file.as_deref(), section.key_encryption_key.as_ref())?.ok_or_else(|| {
+        ConfigError::Invalid(format!(
+            "{name}_file is missing: name a file with 32 random bytes, made with \
+             `(umask 077; head -c 32 /dev/urandom > FILE)` and the same on every node"
+        ))
+    })
+}

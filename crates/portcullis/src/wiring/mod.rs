@@ -1,0 +1,12 @@
+//! From the configuration to running rooms. Nothing here decides; it puts together.
+
+pub mod audit;
+pub mod changes;
+pub mod gateway;
+pub mod identity;
+pub mod installation;
+pub mod operations;
+pub mod policy;
+pub mod services;
+pub mod serving;
+pub mod store;

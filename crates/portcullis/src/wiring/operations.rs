@@ -1,0 +1,63 @@
+//! `[operations]`: is it alive, is it ready and what is not, figures, and single decisions for `explain --request`.
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use gateway::Gateway;
+use serde_json::json;
+use store::Store;
+
+/// What operations can see.
+#[derive(Clone)]
+pub struct Operations {
+    /// The store, where there is one.
+    pub store: Option<Store>,
+    /// The gateway.
+    pub gateway: Gateway,
+}
+
+impl Operations {
+    /// The endpoints.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(|| async { StatusCode::NO_CONTENT }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .route("/decisions/{id}", get(decision))
+            .with_state(self)
+    }
+}
+
+async fn ready(State(operations): State<Operations>) -> Response {
+    let mut not_ready = Vec::new();
+    if let Some(store) = &operations.store
+        && let Err(fault) = store.ping().await
+    {
+        tracing::warn!(%fault, "not ready: the store does not answer");
+        not_ready.push("store");
+    }
+    let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": not_ready.is_empty(), "not_ready": not_ready }))).into_response()
+}
+
+async fn metrics(State(operations): State<Operations>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operations.gateway.metrics()).into_response()
+}
+
+async fn decision(State(operations): State<Operations>, Path(id): Path<String>) -> Response {
+    match operations.gateway.decisions().find(&id) {
+        Some(decision) => Json(json!({
+            "request": id,
+            "at": decision.at,
+            "method": decision.method,
+            "path": decision.path,
+            "status": decision.status,
+            "rule": decision.rule,
+            "reason": decision.reason,
+        }))
+        .into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

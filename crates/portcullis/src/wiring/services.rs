@@ -1,0 +1,455 @@
+//! Starting and stopping: store, identity, gateway, operations, and the threads that carry them.
+
+use super::serving::{self, Shutdown, ShutdownSender};
+use super::{changes, gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring, store};
+use crate::clock;
+use crate::commands::CommandError;
+use crate::commands::check::is_first_start;
+use crate::config::{Configuration, Environment};
+use ::gateway::{Gateway, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, OwnKeys, Ports, Revocation, SessionApi};
+use ::identity::{Clock, Fresh, Identity, Postman, SmtpPostman};
+use ::store::{ApiKeyUse, ChangeRow, Store, kind};
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+/// Tokens live no longer than this anywhere: what was revoked before is of no use any more.
+const LONGEST_TOKEN: i64 = 24 * 3600;
+/// Uses of API keys that wait to be recorded; beyond, the count is a little low, and no request waits.
+const KEY_USES: usize = 4096;
+/// How often they are recorded.
+const RECORD_EVERY: Duration = Duration::from_millis(500);
+
+/// What a start is given besides its configuration.
+#[derive(Default)]
+pub struct Plan {
+    /// A store that is open already.
+    pub store: Option<Store>,
+    /// Takes mails away, in place of SMTP.
+    pub postman: Option<Arc<dyn Postman>>,
+    /// More endpoints on the operations address.
+    pub operations: Option<axum::Router>,
+    /// https on identity and gateway.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// Where a start listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Addresses {
+    /// The issuer's origin.
+    pub identity: Option<SocketAddr>,
+    /// The gateway.
+    pub gateway: Option<SocketAddr>,
+    /// Operations.
+    pub operations: Option<SocketAddr>,
+}
+
+/// Everything that runs.
+pub struct Running {
+    addresses: Addresses,
+    gateway: Gateway,
+    end: ShutdownSender,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    store: Option<Store>,
+}
+
+/// Binds a listener; who holds the port is the first thing to know when it fails.
+pub fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, CommandError> {
+    ::gateway::listen(address, false).map_err(|error| in_use(what, address, &error))
+}
+
+fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> CommandError {
+    let remedy = if error.kind() == std::io::ErrorKind::AddrInUse {
+        "another program listens there; stop it, or choose another port"
+    } else {
+        "choose another address"
+    };
+    CommandError::usage(format!("{what} cannot listen on {address}: {error}; {remedy}"))
+}
+
+/// Starts everything by `configuration`.
+pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running, CommandError> {
+    let policy = policy_wiring::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    for warning in policy.warnings.iter().chain(&gateway_wiring::warnings(configuration)) {
+        tracing::warn!("{warning}");
+    }
+    let gateway_config = {
+        let mut config = gateway_wiring::config(configuration, &policy)?;
+        config.tls = plan.tls.clone();
+        config
+    };
+    let has_issuer = identity_wiring::has_issuer(configuration);
+    if !has_issuer && !identity_wiring::is_delegated(configuration) {
+        return Err(CommandError::usage("identity.issuer is missing, and identity.mode is not \"delegated\""));
+    }
+    // Everything that can be refused is refused before anything listens.
+    let first = is_first_start(configuration);
+    let store = match plan.store {
+        Some(store) => Some(store),
+        None if has_issuer || gateway_config.api_keys.is_some() || configuration.file.store.is_some() => {
+            Some(store::open(configuration, true).await?)
+        }
+        None => None,
+    };
+    if let Some(store) = &store {
+        bootstrap(configuration, store).await?;
+    }
+    let identity = match &store {
+        Some(store) if has_issuer => {
+            let config = identity_wiring::config(configuration, policy.origins.clone())?;
+            let key = identity_wiring::key_encryption_key(configuration, first)?;
+            let started = Identity::start(config, store.clone(), key, Clock::new(clock::now), Fresh::system()).await;
+            Some(started.map_err(|fault| CommandError::usage(fault.to_string()))?)
+        }
+        _ => None,
+    };
+    if let (Some(store), false) = (&store, identity_wiring::is_delegated(configuration)) {
+        refuse_unknown_scopes(configuration, &policy, store).await?;
+    }
+
+    let (end, shutdown) = serving::shutdown();
+    let (uses, used) = mpsc::channel(KEY_USES);
+    let own_keys = Arc::new(OwnKeys::default());
+    if let Some(identity) = &identity {
+        own_keys.replace(identity.key_set());
+    }
+    let ports = Ports {
+        now: Arc::new(clock::now),
+        fresh: Arc::new(|| clock::fresh().unwrap_or_default()),
+        own_keys: Arc::clone(&own_keys),
+        legacy_keys: Arc::new(KeysInStore(store.clone())),
+        key_uses: uses,
+        session_api: session_api(configuration, identity.as_ref()),
+    };
+    let gateway = Gateway::new(gateway_config, ports).map_err(|error| CommandError::usage(error.to_string()))?;
+
+    let mut running =
+        Running { addresses: Addresses::default(), gateway: gateway.clone(), end, tasks: Vec::new(), threads: Vec::new(), store: store.clone() };
+    if let Some(store) = &store {
+        running.follow_changes(store, identity.as_ref(), &own_keys, &shutdown).await?;
+        running.tasks.push(tokio::spawn(record_uses(store.clone(), used, shutdown.clone())));
+    }
+    running.listen(configuration, identity.as_ref(), plan.operations, plan.tls, &shutdown)?;
+    if let Some(identity) = identity {
+        let postman = match plan.postman {
+            Some(postman) => Some(postman),
+            None => identity_wiring::mail(configuration)?
+                .map(|mail| SmtpPostman::new(&mail))
+                .transpose()
+                .map_err(|fault| CommandError::usage(fault.to_string()))?
+                .map(|postman| Arc::new(postman) as Arc<dyn Postman>),
+        };
+        match postman {
+            Some(postman) => {
+                let shutdown = shutdown.clone();
+                running.tasks.push(tokio::spawn(async move {
+                    identity.deliver_mail(postman.as_ref(), shutdown.begun()).await;
+                }));
+            }
+            None => tracing::warn!("[mail] is missing: reset links and notices stay in the outbox"),
+        }
+    }
+    Ok(running)
+}
+
+async fn bootstrap(configuration: &Configuration, store: &Store) -> Result<(), CommandError> {
+    let files = configuration.file.bootstrap.as_ref().and_then(|bootstrap| bootstrap.apply.clone()).unwrap_or_default();
+    for file in files {
+        let path = configuration.path(&file);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| CommandError::usage(format!("bootstrap.apply: cannot read {}: {error}", path.display())))?;
+        let changes = crate::commands::apply::apply_text(configuration, store, &path.display().to_string(), &text, false, false).await?;
+        for change in changes {
+            tracing::info!("{}: {change}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Scopes that nobody can hold: an endpoint that is dead for a reason nobody sees.
+async fn refuse_unknown_scopes(
+    configuration: &Configuration,
+    policy: &policy_wiring::Policy,
+    store: &Store,
+) -> Result<(), CommandError> {
+    let foreign = configuration.file.gateway.iter().any(|gateway| gateway.issuer.iter().flatten().next().is_some());
+    if foreign {
+        // A foreign issuer may give scopes that this store has never heard of.
+        return Ok(());
+    }
+    let audience = gateway_wiring::audience(configuration)?;
+    let unknown = policy_wiring::unknown_scopes(policy, &audience, store).await?;
+    if configuration.environment == Environment::Development {
+        for text in unknown {
+            tracing::warn!("{text}");
+        }
+        return Ok(());
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(CommandError::usage(unknown.join("\n"))) }
+}
+
+/// The session API on the gateway's origin, run where identity runs.
+fn session_api(configuration: &Configuration, identity: Option<&Identity>) -> Option<SessionApi> {
+    let identity = identity?;
+    let session = identity_wiring::session(configuration);
+    if !session.on_gateway.unwrap_or(true) || identity_wiring::is_delegated(configuration) {
+        return None;
+    }
+    let router = identity.session_router();
+    let runtime = tokio::runtime::Handle::current();
+    Some(SessionApi::new(
+        vec![session.prefix.unwrap_or_else(|| "/users".to_owned())],
+        move |request: http::Request<axum::body::Body>| {
+            use tower::ServiceExt as _;
+            let answer = runtime.spawn(router.clone().oneshot(request));
+            async move {
+                match answer.await {
+                    Ok(Ok(answer)) => answer,
+                    Ok(Err(never)) => match never {},
+                    Err(_) => axum::response::IntoResponse::into_response(http::StatusCode::INTERNAL_SERVER_ERROR),
+                }
+            }
+        },
+    ))
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    async fn follow_changes(
+        &mut self,
+        store: &Store,
+        identity: Option<&Identity>,
+        own_keys: &Arc<OwnKeys>,
+        shutdown: &Shutdown,
+    ) -> Result<(), CommandError> {
+        // The number first, then the tables: what is committed in between is heard twice, never not at all.
+        let newest = store.latest_seq().await?;
+        let now = clock::now();
+        let known = store.revocations_since(now - LONGEST_TOKEN).await?;
+        let sessions = known.sessions.into_iter().map(|(session, _)| Revocation::Session(session));
+        let subjects =
+            known.subjects.into_iter().map(|(subject, not_before)| Revocation::Subject { subject, not_before });
+        let clients = known.clients.into_iter().map(|(client, at)| Revocation::Client { client, at });
+        self.gateway.revocations().apply_all(sessions.chain(subjects).chain(clients), now);
+        let listener = Listener {
+            gateway: self.gateway.clone(),
+            identity: identity.cloned(),
+            own_keys: Arc::clone(own_keys),
+            store: store.clone(),
+        };
+        self.tasks.push(tokio::spawn(changes::follow(store.clone(), newest, shutdown.clone(), move |row| {
+            let listener = listener.clone();
+            async move { listener.hear(row).await }
+        })));
+        Ok(())
+    }
+
+    fn listen(
+        &mut self,
+        configuration: &Configuration,
+        identity: Option<&Identity>,
+        more_operations: Option<axum::Router>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        shutdown: &Shutdown,
+    ) -> Result<(), CommandError> {
+        let file = &configuration.file;
+        let fallback = |port: u16| SocketAddr::new(crate::command_line::LOOPBACK, port);
+        let operations_at = file.operations.as_ref().and_then(|section| section.listen).unwrap_or(fallback(8082));
+        let operations_listener = bind("operations.listen", operations_at)?;
+        let identity_listener = match identity {
+            Some(_) => {
+                let at = file.identity.as_ref().and_then(|section| section.listen).unwrap_or(fallback(8080));
+                Some(bind("identity.listen", at)?)
+            }
+            None => None,
+        };
+        let gateway_at = file.gateway.as_ref().and_then(|section| section.listen).unwrap_or(fallback(8081));
+        // A port of one's own before it is shared: with SO_REUSEPORT a forgotten process would take half the traffic.
+        let gateway_at = {
+            let alone = bind("gateway.listen", gateway_at)?;
+            alone.local_addr().unwrap_or(gateway_at)
+        };
+        self.addresses = Addresses {
+            identity: identity_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+            gateway: Some(gateway_at),
+            operations: operations_listener.local_addr().ok(),
+        };
+        self.listen_gateway(gateway_at, shutdown)?;
+        if let (Some(listener), Some(identity)) = (identity_listener, identity) {
+            let router = identity.router();
+            self.tasks.push(tokio::spawn(serving::serve(listener, router, tls, shutdown.clone())));
+        }
+        let operations = operations::Operations { store: self.store.clone(), gateway: self.gateway.clone() };
+        let router = more_operations.unwrap_or_default().merge(operations.router());
+        self.tasks.push(tokio::spawn(serving::serve(operations_listener, router, None, shutdown.clone())));
+        Ok(())
+    }
+
+    /// One current-thread runtime a core, each with a listener of its own on the same port.
+    fn listen_gateway(&mut self, address: SocketAddr, shutdown: &Shutdown) -> Result<(), CommandError> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        for core in 0..cores {
+            let (gateway, shutdown) = (self.gateway.clone(), shutdown.clone());
+            let (told, heard) = std::sync::mpsc::sync_channel(1);
+            let run = move || {
+                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(error) => {
+                        let _ = told.send(Err(error));
+                        return;
+                    }
+                };
+                runtime.block_on(async {
+                    match ::gateway::listen(address, cores > 1) {
+                        Ok(listener) => {
+                            let _ = told.send(Ok(()));
+                            gateway.serve(listener, shutdown.begun()).await;
+                        }
+                        Err(error) => {
+                            let _ = told.send(Err(error));
+                        }
+                    }
+                });
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("gateway-{core}"))
+                .spawn(run)
+                .map_err(|error| CommandError { message: format!("no thread for the gateway: {error}"), code: 70 })?;
+            self.threads.push(thread);
+            match heard.recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(in_use("gateway.listen", address, &error)),
+                Err(_) => return Err(CommandError { message: "a gateway thread ended".to_owned(), code: 70 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes policy and gateway settings from a configuration that was read again. Listeners, store and keys stay.
+    pub async fn reload(&self, configuration: &Configuration) -> Result<(), CommandError> {
+        let policy = policy_wiring::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+        if let (Some(store), false) = (&self.store, identity_wiring::is_delegated(configuration)) {
+            refuse_unknown_scopes(configuration, &policy, store).await?;
+        }
+        let config = gateway_wiring::config(configuration, &policy)?;
+        self.gateway.reload(config).map_err(|error| CommandError::usage(error.to_string()))
+    }
+
+    /// Ends in an orderly way, in under five seconds.
+    pub async fn stop(self) {
+        self.end.begin();
+        let all = async {
+            for task in self.tasks {
+                let _ = task.await;
+            }
+            let _ = tokio::task::spawn_blocking(move || {
+                for thread in self.threads {
+                    let _ = thread.join();
+                }
+            })
+            .await;
+        };
+        if tokio::time::timeout(serving::DRAIN + Duration::from_millis(500), all).await.is_err() {
+            tracing::warn!("some requests did not end in time and were cut");
+        }
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+}
+
+/// Hears changes and tells whoever remembers something of them.
+#[derive(Clone)]
+struct Listener {
+    gateway: Gateway,
+    identity: Option<Identity>,
+    own_keys: Arc<OwnKeys>,
+    store: Store,
+}
+
+impl Listener {
+    async fn hear(&self, row: ChangeRow) {
+        let now = clock::now();
+        let revocation = match row.kind.as_str() {
+            kind::SESSION => Some(Revocation::Session(row.key.clone())),
+            kind::SUBJECT => Some(Revocation::Subject { subject: row.key.clone(), not_before: row.at }),
+            kind::CLIENT => match self.store.client(&row.key).await {
+                Ok(Some((client, _))) if !client.disabled => None,
+                Ok(_) => Some(Revocation::Client { client: row.key.clone(), at: row.at }),
+                // Not known to be good: tokens of it are refused until they are renewed.
+                Err(_) => Some(Revocation::Client { client: row.key.clone(), at: row.at }),
+            },
+            _ => None,
+        };
+        if let Some(revocation) = revocation {
+            self.gateway.revocations().apply(revocation, now);
+        }
+        let Some(identity) = &self.identity else { return };
+        identity.apply_change(&row.kind, &row.key);
+        if row.kind == kind::SIGNING_KEY {
+            match identity.reload_keys().await {
+                Ok(()) => self.own_keys.replace(identity.key_set()),
+                Err(fault) => tracing::error!(%fault, "the signing keys cannot be read again"),
+            }
+        }
+    }
+}
+
+/// Legacy keys as the store has them.
+struct KeysInStore(Option<Store>);
+
+#[async_trait]
+impl LegacyKeys for KeysInStore {
+    async fn find(&self, digest: [u8; 32]) -> Result<Option<LegacyKey>, LegacyKeysUnavailable> {
+        let Some(store) = &self.0 else { return Ok(None) };
+        let found = store.api_key_by_digest(&digest).await.map_err(|fault| LegacyKeysUnavailable(fault.to_string()))?;
+        Ok(found.filter(|key| key.revoked_at.is_none()).map(|key| LegacyKey {
+            id: key.id,
+            client: key.client_id,
+            scopes: ::policy::ScopeSet::granted(&key.scopes.join(" ")),
+            expires_at: key.expires_at,
+        }))
+    }
+}
+
+/// Writes down when keys were last used, many uses in one statement.
+async fn record_uses(store: Store, mut used: mpsc::Receiver<KeyUse>, shutdown: Shutdown) {
+    let end = shutdown.begun();
+    tokio::pin!(end);
+    let mut batch = Vec::new();
+    loop {
+        let ended = tokio::select! {
+            count = used.recv_many(&mut batch, KEY_USES) => count == 0,
+            () = &mut end => true,
+        };
+        while let Ok(more) = used.try_recv() {
+            batch.push(more);
+        }
+        let mut uses: HashMap<String, (i64, i64)> = HashMap::new();
+        for KeyUse { id, at } in batch.drain(..) {
+            let (latest, count) = uses.entry(id).or_insert((at, 0));
+            *latest = at.max(*latest);
+            *count += 1;
+        }
+        let uses: Vec<ApiKeyUse> =
+            uses.into_iter().map(|(id, (last_used_at, count))| ApiKeyUse { id, last_used_at, count }).collect();
+        if !uses.is_empty()
+            && let Err(fault) = store.record_api_key_uses(&uses).await
+        {
+            tracing::warn!(%fault, "uses of API keys are not recorded");
+        }
+        if ended {
+            return;
+        }
+        tokio::time::sleep(RECORD_EVERY).await;
+    }
+}

@@ -1,0 +1,106 @@
+//! Serving a router on a listener: time-outs, TLS, and an orderly end.
+
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+/// A client that does not finish its headers in this time is let go (slowloris).
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A TLS handshake takes a few round trips, not longer.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is under way when the end comes may take this long; the promise is under five seconds.
+pub const DRAIN: Duration = Duration::from_secs(4);
+
+/// Told once: stop taking requests, finish those under way.
+#[derive(Clone)]
+pub struct Shutdown(watch::Receiver<bool>);
+
+/// The other end of a [`Shutdown`].
+pub struct ShutdownSender(watch::Sender<bool>);
+
+/// A shutdown and its trigger.
+pub fn shutdown() -> (ShutdownSender, Shutdown) {
+    let (sender, receiver) = watch::channel(false);
+    (ShutdownSender(sender), Shutdown(receiver))
+}
+
+impl ShutdownSender {
+    /// Begins the end.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Shutdown {
+    /// Waits for the end to begin; a sender that is gone is an end, too.
+    pub async fn begun(mut self) {
+        let _ = self.0.wait_for(|begun| *begun).await;
+    }
+}
+
+/// Serves `router` until `shutdown` begins, then drains for at most [`DRAIN`].
+pub async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    shutdown: Shutdown,
+) {
+    let acceptor = tls.map(tokio_rustls::TlsAcceptor::from);
+    let graceful = Arc::new(GracefulShutdown::new());
+    let end = shutdown.begun();
+    tokio::pin!(end);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut end => break,
+        };
+        let Ok((stream, peer)) = accepted else {
+            // Out of file descriptors, most likely: others must end before the next can begin.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
+        tokio::spawn(async move { converse(stream, peer, router, acceptor, watcher).await });
+    }
+    drop(listener);
+    if let Ok(graceful) = Arc::try_unwrap(graceful) {
+        let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: axum::Router,
+    acceptor: Option<tokio_rustls::TlsAcceptor>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router.map_request(
+        move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        },
+    ));
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    server.http2().timer(TokioTimer::new()).max_header_list_size(64 << 10);
+    // What a peer does wrong ends its connection; there is nobody to tell.
+    match acceptor {
+        None => {
+            let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service).into_owned()).await;
+        }
+        Some(acceptor) => {
+            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await else { return };
+            let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service).into_owned()).await;
+        }
+    }
+}
