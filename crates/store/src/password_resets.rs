@@ -1,12 +1,17 @@
 //! Reset links, by digest: single use, one alive per user.
 
-use crate::connection::pending;
-use crate::{Fault, NewMail, Store};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, DatabaseTransaction};
+
+use crate::{Fault, NewMail, Store, outbox, users};
 
 /// A reset link as stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordReset {
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "password_resets")]
+pub struct Model {
     /// SHA-256 of the token.
+    #[sea_orm(primary_key, auto_increment = false)]
     pub digest: Vec<u8>,
     /// Whose password it resets.
     pub user_id: String,
@@ -18,7 +23,12 @@ pub struct PasswordReset {
     pub redeemed_at: Option<i64>,
 }
 
-crate::redacted::redacted!(PasswordReset: user_id, expires_at, redeemed_at);
+crate::redacted::redacted!(Model as "PasswordReset": user_id, expires_at, redeemed_at);
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
 
 /// The outcome of a redemption.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,37 +44,105 @@ pub enum Redemption {
 
 impl Store {
     /// Stores a reset link; earlier ones of the user die.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] when there is no such user.
     pub async fn insert_password_reset(
         &self,
-        _digest: &[u8],
-        _user_id: &str,
-        _expires_at: i64,
-        _now: i64,
+        digest: &[u8],
+        user_id: &str,
+        expires_at: i64,
+        now: i64,
     ) -> Result<(), Fault> {
-        pending()
+        self.write(async |transaction| replace(transaction, digest, user_id, expires_at, now).await).await
     }
+
     /// As [`Store::insert_password_reset`], with the mail that carries it in the same transaction.
+    ///
+    /// # Errors
+    /// Those of [`Store::insert_password_reset`].
     pub async fn insert_password_reset_with_mail(
         &self,
-        _digest: &[u8],
-        _user_id: &str,
-        _expires_at: i64,
-        _mail: &NewMail,
-        _now: i64,
+        digest: &[u8],
+        user_id: &str,
+        expires_at: i64,
+        mail: &NewMail,
+        now: i64,
     ) -> Result<(), Fault> {
-        pending()
+        self.write(async |transaction| {
+            replace(transaction, digest, user_id, expires_at, now).await?;
+            outbox::insert(transaction, &mail.id, &mail.sealed, now).await
+        })
+        .await
     }
+
     /// The reset link with this digest. A look: it spends nothing.
-    pub async fn password_reset(&self, _digest: &[u8]) -> Result<Option<PasswordReset>, Fault> {
-        pending()
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn password_reset(&self, digest: &[u8]) -> Result<Option<Model>, Fault> {
+        self.read(async |database| Ok(Entity::find_by_id(digest.to_vec()).one(database).await?)).await
     }
+
     /// Spends the link, sets the password, ends every session: one transaction, one winner.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn redeem_password_reset(
         &self,
-        _digest: &[u8],
-        _new_password_hash: &str,
-        _now: i64,
+        digest: &[u8],
+        new_password_hash: &str,
+        now: i64,
     ) -> Result<Redemption, Fault> {
-        pending()
+        self.write(async |transaction| {
+            let spent = Entity::update_many()
+                .col_expr(Column::RedeemedAt, Expr::value(now))
+                .filter(Column::Digest.eq(digest))
+                .filter(Column::RedeemedAt.is_null())
+                .filter(Column::ExpiresAt.gt(now))
+                .exec_with_returning(transaction)
+                .await?;
+            let Some(reset) = spent.into_iter().next() else {
+                return Ok(Redemption::NotRedeemable);
+            };
+            if !users::set_password(transaction, &reset.user_id, new_password_hash, now).await? {
+                return Ok(Redemption::NotRedeemable);
+            }
+            Ok(Redemption::Redeemed { user_id: reset.user_id })
+        })
+        .await
     }
+}
+
+async fn replace(
+    transaction: &DatabaseTransaction,
+    digest: &[u8],
+    user_id: &str,
+    expires_at: i64,
+    now: i64,
+) -> Result<(), Fault> {
+    // Two requests at once would each miss the other's row and leave two links alive; the user's row serialises them.
+    if users::locked(transaction, user_id).await?.is_none() {
+        return Err(Fault::Conflict("a reset link needs a user that exists".to_owned()));
+    }
+    forget(transaction, user_id).await?;
+    let row = ActiveModel {
+        digest: Set(digest.to_vec()),
+        user_id: Set(user_id.to_owned()),
+        created_at: Set(now),
+        expires_at: Set(expires_at),
+        redeemed_at: Set(None),
+    };
+    Entity::insert(row).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+/// Unspent links of the user die; spent ones stay until they expire, so that a second use is known as one.
+pub(crate) async fn forget(transaction: &DatabaseTransaction, user_id: &str) -> Result<(), Fault> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::RedeemedAt.is_null())
+        .exec(transaction)
+        .await?;
+    Ok(())
 }

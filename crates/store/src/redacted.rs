@@ -2,11 +2,11 @@
 
 /// `Debug` by the fields named alone.
 macro_rules! redacted {
-    ($row:ty: $($field:ident),*) => {
+    ($row:ty as $name:literal: $($field:ident),*) => {
         impl std::fmt::Debug for $row {
             fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 formatter
-                    .debug_struct(stringify!($row))
+                    .debug_struct($name)
                     $(.field(stringify!($field), &self.$field))*
                     .finish_non_exhaustive()
             }

@@ -1,1 +1,94 @@
-//! Under construction.
+//! Reads, and writes that happen as a whole or not at all.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+
+use crate::{Fault, Store};
+
+/// How often a transaction that met another one is tried.
+const ATTEMPTS: u32 = 8;
+
+impl Store {
+    /// Runs reads on a connection of the pool.
+    pub(crate) async fn read<T>(
+        &self,
+        work: impl AsyncFn(&DatabaseConnection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let connections = self.inner.connections.load_full();
+        work(&connections.read).await.map_err(|fault| self.locate(fault))
+    }
+
+    /// Runs one transaction: commits when the work succeeds, rolls back when it fails. The work may run again from its
+    /// beginning when the database asks for it, so it draws no randomness and sends nothing.
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl AsyncFn(&DatabaseTransaction) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut attempts = 1;
+        loop {
+            match self.attempt(&work).await {
+                Err(Fault::Contended) if attempts < ATTEMPTS => attempts += 1,
+                Ok(value) => {
+                    self.inner.changed.notify_waiters();
+                    return Ok(value);
+                }
+                Err(fault) => return Err(self.locate(fault)),
+            }
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        work: &impl AsyncFn(&DatabaseTransaction) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let connections = self.inner.connections.load_full();
+        // IMMEDIATE takes SQLite's write lock at once: a transaction that reads first never finds out later that
+        // somebody else has written in between. PostgreSQL ignores it.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = connections.write.begin_with_options(options).await?;
+        match work(&transaction).await {
+            Ok(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Err(fault) => {
+                // SQLite has rolled back by itself when it is full; the pool throws away a connection that is unsure.
+                let _ = transaction.rollback().await;
+                Err(fault)
+            }
+        }
+    }
+
+    fn locate(&self, fault: Fault) -> Fault {
+        match (fault, &self.inner.path) {
+            (Fault::Damaged { .. }, Some(path)) => Fault::Damaged { path: path.clone() },
+            (fault, _) => fault,
+        }
+    }
+}
+
+/// What must not happen twice at a time, even where rows to lock do not exist yet.
+#[derive(Clone, Copy)]
+pub(crate) enum Lock {
+    Migrations = 0x706f_7274_0001,
+    SigningKeys = 0x706f_7274_0002,
+}
+
+/// Holds the lock until the transaction ends. `SQLite` has one writer: nothing to do there.
+pub(crate) async fn exclusively(transaction: &DatabaseTransaction, lock: Lock) -> Result<(), Fault> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction
+            .execute_raw(Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                "SELECT pg_advisory_xact_lock($1)",
+                [(lock as i64).into()],
+            ))
+            .await?;
+    }
+    Ok(())
+}

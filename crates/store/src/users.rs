@@ -1,12 +1,17 @@
 //! Users. `email_canonical` finds a user; `not_before` is the time before which no token of the user counts.
 
-use crate::connection::pending;
-use crate::{Fault, Store};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect};
+
+use crate::{Fault, Store, password_resets, roles, sessions};
 
 /// A user as stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct User {
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
     /// `usr_…`.
+    #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     /// As the user wrote it.
     pub email: String,
@@ -26,7 +31,12 @@ pub struct User {
     pub updated_at: i64,
 }
 
-crate::redacted::redacted!(User: id, blocked);
+crate::redacted::redacted!(Model as "User": id, blocked);
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
 
 /// A user to insert.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +55,7 @@ pub struct NewUser {
     pub created_at: i64,
 }
 
-crate::redacted::redacted!(NewUser: id);
+crate::redacted::redacted!(NewUser as "NewUser": id);
 
 /// What to change of a user; `None` leaves a column as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,58 +80,225 @@ pub enum Insertion {
 }
 
 impl Store {
-    /// Inserts a user with roles, all or nothing. A role that does not exist is a [`Fault::Conflict`].
-    pub async fn insert_user(&self, _user: &NewUser, _roles: &[String]) -> Result<Insertion, Fault> {
-        pending()
+    /// Inserts a user with roles, all or nothing.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] for a role that does not exist or an id that is taken.
+    pub async fn insert_user(&self, user: &NewUser, roles: &[String]) -> Result<Insertion, Fault> {
+        self.write(async |transaction| {
+            let user = user.clone();
+            let id = user.id.clone();
+            let row = ActiveModel {
+                id: Set(user.id),
+                email: Set(user.email),
+                email_canonical: Set(user.email_canonical),
+                email_verified: Set(user.email_verified),
+                password_hash: Set(user.password_hash),
+                blocked: Set(false),
+                not_before: Set(0),
+                created_at: Set(user.created_at),
+                updated_at: Set(user.created_at),
+            };
+            let inserted = Entity::insert(row)
+                .on_conflict(OnConflict::column(Column::EmailCanonical).do_nothing().to_owned())
+                .exec_without_returning(transaction)
+                .await?;
+            if inserted == 0 {
+                return Ok(Insertion::AlreadyExists);
+            }
+            roles::give(transaction, &id, roles).await?;
+            Ok(Insertion::Inserted)
+        })
+        .await
     }
+
     /// The user with this canonical address.
-    pub async fn user_by_email(&self, _email_canonical: &str) -> Result<Option<User>, Fault> {
-        pending()
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_by_email(&self, email_canonical: &str) -> Result<Option<Model>, Fault> {
+        self.read(async |database| {
+            Ok(Entity::find().filter(Column::EmailCanonical.eq(email_canonical)).one(database).await?)
+        })
+        .await
     }
+
     /// The user with this id.
-    pub async fn user(&self, _id: &str) -> Result<Option<User>, Fault> {
-        pending()
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&self, id: &str) -> Result<Option<Model>, Fault> {
+        self.read(async |database| Ok(Entity::find_by_id(id).one(database).await?)).await
     }
+
     /// Users in the order of their ids, after the given one: for pages.
-    pub async fn users(&self, _after: Option<&str>, _limit: u64) -> Result<Vec<User>, Fault> {
-        pending()
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users(&self, after: Option<&str>, limit: u64) -> Result<Vec<Model>, Fault> {
+        self.read(async |database| {
+            let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
+            if let Some(after) = after {
+                query = query.filter(Column::Id.gt(after));
+            }
+            Ok(query.all(database).await?)
+        })
+        .await
     }
+
     /// How many users there are.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn count_users(&self) -> Result<u64, Fault> {
-        pending()
+        self.read(async |database| Ok(Entity::find().count(database).await?)).await
     }
-    /// Changes a user; false when there is none. An address that is taken is a [`Fault::Conflict`].
-    pub async fn update_user(&self, _id: &str, _change: &UserChange, _now: i64) -> Result<bool, Fault> {
-        pending()
+
+    /// Changes a user; false when there is none.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] for an address that is taken.
+    pub async fn update_user(&self, id: &str, change: &UserChange, now: i64) -> Result<bool, Fault> {
+        self.write(async |transaction| {
+            if let Some(canonical) = &change.email_canonical {
+                let other = Entity::find()
+                    .filter(Column::EmailCanonical.eq(canonical))
+                    .filter(Column::Id.ne(id))
+                    .one(transaction)
+                    .await?;
+                if other.is_some() {
+                    return Err(Fault::Conflict("the address belongs to another user".to_owned()));
+                }
+            }
+            let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
+            if let Some(email) = &change.email {
+                row.email = Set(email.clone());
+            }
+            if let Some(canonical) = &change.email_canonical {
+                row.email_canonical = Set(canonical.clone());
+            }
+            if let Some(verified) = change.email_verified {
+                row.email_verified = Set(verified);
+            }
+            if let Some(blocked) = change.blocked {
+                row.blocked = Set(blocked);
+            }
+            if !alter(transaction, id, row).await? {
+                return Ok(false);
+            }
+            if change.email_canonical.is_some() || change.blocked == Some(true) {
+                password_resets::forget(transaction, id).await?;
+            }
+            if change.blocked == Some(true) {
+                sessions::end_all(transaction, id, now).await?;
+            }
+            Ok(true)
+        })
+        .await
     }
+
     /// Deletes a user with sessions, refresh tokens, reset links and roles; false when there is none.
-    pub async fn delete_user(&self, _id: &str, _now: i64) -> Result<bool, Fault> {
-        pending()
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_user(&self, id: &str, now: i64) -> Result<bool, Fault> {
+        self.write(async |transaction| {
+            if locked(transaction, id).await?.is_none() {
+                return Ok(false);
+            }
+            // Before the rows go: the other nodes must hear of each session.
+            sessions::end_all(transaction, id, now).await?;
+            Ok(Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 1)
+        })
+        .await
     }
+
     /// Replaces the hash if it is still `expected`: a rehash at login. Ends no session.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn set_password_hash(
         &self,
-        _id: &str,
-        _expected: &str,
-        _new: &str,
-        _now: i64,
+        id: &str,
+        expected: &str,
+        new: &str,
+        now: i64,
     ) -> Result<bool, Fault> {
-        pending()
+        self.write(async |transaction| {
+            let updated = Entity::update_many()
+                .col_expr(Column::PasswordHash, Expr::value(new))
+                .col_expr(Column::UpdatedAt, Expr::value(now))
+                .filter(Column::Id.eq(id))
+                .filter(Column::PasswordHash.eq(expected))
+                .exec(transaction)
+                .await?;
+            Ok(updated.rows_affected == 1)
+        })
+        .await
     }
+
     /// A new password: ends every session, reset links die, `not_before` is now. False when there is no user.
-    pub async fn change_password(&self, _id: &str, _new_hash: &str, _now: i64) -> Result<bool, Fault> {
-        pending()
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_password(&self, id: &str, new_hash: &str, now: i64) -> Result<bool, Fault> {
+        self.write(async |transaction| set_password(transaction, id, new_hash, now).await).await
     }
-    /// The names of the user's roles, sorted.
-    pub async fn user_roles(&self, _id: &str) -> Result<Vec<String>, Fault> {
-        pending()
+
+    /// As [`Store::change_password`], and only while the hash is still `expected`: a change by who knows the old password
+    /// cannot undo a reset that came in between. False, and nothing written, when it is another by now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_password_from(
+        &self,
+        id: &str,
+        expected: &str,
+        new_hash: &str,
+        now: i64,
+    ) -> Result<bool, Fault> {
+        self.write(async |transaction| {
+            let stands = locked(transaction, id).await?;
+            if stands.and_then(|user| user.password_hash).as_deref() != Some(expected) {
+                return Ok(false);
+            }
+            set_password(transaction, id, new_hash, now).await
+        })
+        .await
     }
-    /// Replaces the user's roles; false when there is no user, [`Fault::Conflict`] for an unknown role.
-    pub async fn set_user_roles(&self, _id: &str, _roles: &[String], _now: i64) -> Result<bool, Fault> {
-        pending()
+}
+
+/// The user's row, held until the transaction ends: what else is done to the user waits. (`SQLite` has one writer.)
+pub(crate) async fn locked(transaction: &DatabaseTransaction, id: &str) -> Result<Option<Model>, Fault> {
+    Ok(Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
+}
+
+/// Writes the columns that are set; false when there is no user.
+pub(crate) async fn alter(
+    transaction: &DatabaseTransaction,
+    id: &str,
+    row: ActiveModel,
+) -> Result<bool, Fault> {
+    let updated = Entity::update_many().set(row).filter(Column::Id.eq(id)).exec(transaction).await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Sets the password, ends every session, kills reset links. False when there is no user.
+pub(crate) async fn set_password(
+    transaction: &DatabaseTransaction,
+    id: &str,
+    new_hash: &str,
+    now: i64,
+) -> Result<bool, Fault> {
+    let row = ActiveModel {
+        password_hash: Set(Some(new_hash.to_owned())),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    if !alter(transaction, id, row).await? {
+        return Ok(false);
     }
-    /// Every scope that the user's roles allow on this API, sorted, each once.
-    pub async fn user_permissions(&self, _id: &str, _audience: &str) -> Result<Vec<String>, Fault> {
-        pending()
-    }
+    password_resets::forget(transaction, id).await?;
+    sessions::end_all(transaction, id, now).await?;
+    Ok(true)
 }

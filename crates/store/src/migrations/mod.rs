@@ -1,0 +1,46 @@
+//! The schema's history, one file a step, for both engines at once. A step that has been released is never edited.
+
+mod m0001_beginning;
+
+use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
+
+use crate::transaction::{Lock, exclusively};
+use crate::{Fault, Store};
+
+struct Steps;
+
+impl MigratorTrait for Steps {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_beginning::Step)]
+    }
+}
+
+/// Applies what is missing, all of it or nothing. Nodes that start together wait for the first.
+pub(crate) async fn bring_up_to_date(store: &Store) -> Result<(), Fault> {
+    let pending = store
+        .read(async |database| {
+            let applied = Steps::get_migration_with_status_read_only(database).await.map_err(unknown_step)?;
+            Ok(applied.iter().any(|step| step.status() == MigrationStatus::Pending))
+        })
+        .await?;
+    if !pending {
+        return Ok(());
+    }
+    store
+        .write(async |transaction| {
+            exclusively(transaction, Lock::Migrations).await?;
+            Steps::up(transaction, None).await.map_err(unknown_step)
+        })
+        .await
+}
+
+/// The migrator says "Migration file of version 'x' is missing" of a step that it does not know.
+fn unknown_step(error: sea_orm::DbErr) -> Fault {
+    match error {
+        sea_orm::DbErr::Custom(message) if message.contains("is missing") => {
+            let migration = message.split('\'').nth(1).unwrap_or("unknown").to_owned();
+            Fault::Newer { migration }
+        }
+        other => Fault::from(other),
+    }
+}
