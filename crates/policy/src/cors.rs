@@ -268,3 +268,135 @@ fn is_reserved_header(lower_case: &str) -> bool {
                 | "x-method-override"
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(origin: &str, development: bool) -> Result<Origins, OriginError> {
+        Origins::parse(&[origin.to_owned()], development)
+    }
+
+    #[test]
+    fn which_origins_may_be_configured() {
+        for origin in
+            ["https://app.example.com", "https://app.example.com:8443", "https://xn--bcher-kva.example"]
+        {
+            assert!(parse(origin, false).is_ok(), "{origin}");
+        }
+        for origin in [
+            "http://localhost:3000",
+            "http://127.0.0.1:5173",
+            "http://[::1]:3000",
+            "http://app.localhost",
+            "https://localhost",
+        ] {
+            assert!(parse(origin, true).is_ok(), "{origin}");
+            assert!(matches!(parse(origin, false), Err(OriginError::Loopback { .. })), "{origin}");
+        }
+        for origin in [
+            "",
+            "*",
+            "null",
+            "app.example.com",
+            "https://",
+            "https://*",
+            "https://*.example.com",
+            "https://app.example.com/",
+            "https://app.example.com/path",
+            "https://app.example.com?x",
+            "https://app.example.com#x",
+            "https://user@app.example.com",
+            "https://APP.example.com",
+            "HTTPS://app.example.com",
+            "https://app.example.com:443",
+            "https://app.example.com:",
+            "https://app.example.com:0",
+            "https://app.example.com:080",
+            "https://app.example.com:99999",
+            "https://app.example.com:x",
+            "https://app.example.com.",
+            "https://app..example.com",
+            "https://app_x.example.com",
+            "https://-app.example.com",
+            "https://bücher.example",
+            "https://app.example.com,https://b.example",
+            "https://app.example.com https://b.example",
+            "https://(app|www).example.com",
+            "https://[::1",
+            "https://[::g]",
+            "https://[2001:db8::1]x",
+            "http://app.example.com",
+            "http://192.168.0.7:3000",
+            "ftp://app.example.com",
+            "chrome-extension://abc",
+        ] {
+            assert!(parse(origin, true).is_err(), "{origin}");
+            assert!(parse(origin, false).is_err(), "{origin}");
+        }
+    }
+
+    #[test]
+    fn co_03_an_origin_is_compared_as_an_exact_string() {
+        let origins = parse("https://app.example.com", false).unwrap();
+        assert_eq!(
+            origins.judge(&["https://app.example.com"]),
+            OriginVerdict::Frontend("https://app.example.com")
+        );
+        for other in [
+            "",
+            "null",
+            "*",
+            "https://app.example.com.evil.test",
+            "https://evilapp.example.com",
+            "https://app.example.com:444",
+            "https://app.example.com:443",
+            "http://app.example.com",
+            "https://app.example.com/",
+            "https://APP.example.com",
+            "https://app.example.com%60.evil.test",
+            "https://app_example.com",
+            "https://appXexample.com",
+            "https://user@app.example.com",
+            "https://app.example.com%0d%0a",
+            "https://app.example.com.",
+            "https://example.com",
+            "https://sub.app.example.com",
+            " https://app.example.com",
+            "https://app.example.com ",
+            "http://localhost:3000",
+        ] {
+            assert_eq!(origins.judge(&[other]), OriginVerdict::Foreign, "{other}");
+        }
+        assert_eq!(origins.judge(&[]), OriginVerdict::None);
+    }
+
+    #[test]
+    fn without_a_frontend_every_origin_is_foreign() {
+        let none = Origins::parse(&[], false).unwrap();
+        assert!(none.is_empty());
+        assert_eq!(none.judge(&["https://app.example.com"]), OriginVerdict::Foreign);
+    }
+
+    #[test]
+    fn an_origin_named_twice_counts_once() {
+        let twice = ["https://a.example".to_owned(), "https://a.example".to_owned()];
+        assert_eq!(Origins::parse(&twice, false).unwrap().iter().collect::<Vec<_>>(), ["https://a.example"]);
+    }
+
+    #[test]
+    fn which_request_headers_a_page_may_send() {
+        assert_eq!(allow_headers("").as_deref(), Some("authorization, content-type"));
+        assert_eq!(
+            allow_headers("Content-Type,\tX-Trace , authorization,").as_deref(),
+            Some("authorization, content-type, x-trace")
+        );
+        for bad in
+            ["*", "a, *", "a b", "a\n", "x-auth-scopes", "X-Forwarded-For", "x_forwarded_prefix", "host", "é"]
+        {
+            assert_eq!(allow_headers(bad), None, "{bad:?}");
+        }
+        let many: Vec<String> = (0..100).map(|n| format!("x-{n}")).collect();
+        assert_eq!(allow_headers(&many.join(",")), None);
+    }
+}

@@ -117,3 +117,51 @@ impl fmt::Display for Explanation<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RouteConfig, TokenFacts};
+
+    fn told(method: &str, target: &str, origin: &[&str], scope: Option<&str>) -> String {
+        let route = RouteConfig {
+            match_: "POST /orders/{id}".into(),
+            scopes: Some(vec!["write".into()]),
+            ..RouteConfig::default()
+        };
+        let table = Table::build(None, &[route]).unwrap();
+        let origins = Origins::parse(&["https://app.example.com".to_owned()], false).unwrap();
+        let caller = scope.map(|scope| {
+            Caller::from_token(&TokenFacts {
+                sub: Some("usr_1"),
+                scope: Some(scope),
+                ..TokenFacts::default()
+            })
+        });
+        explain(&table, &origins, &Question { method, target, origin, caller: caller.as_ref() }).to_string()
+    }
+
+    #[test]
+    fn every_step_is_told() {
+        assert_eq!(
+            told("POST", "/orders/%37?x", &["https://app.example.com"], Some("read")),
+            "path     read and forwarded as /orders/7\n\
+             rule     POST /orders/{id}: scopes write (any) [gateway.route 1]\n\
+             origin   https://app.example.com is the frontend's\n\
+             caller   user usr_1, scopes: read\n\
+             verdict  403: the token lacks the scope write \
+             (WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"write\")\n"
+        );
+        assert!(told("POST", "/orders/7", &[], Some("write")).ends_with("verdict  forwarded\n"));
+    }
+
+    #[test]
+    fn nothing_follows_the_step_that_refuses() {
+        let ambiguous = told("POST", "/orders/../x", &[], None);
+        assert_eq!(ambiguous.lines().count(), 2, "{ambiguous}");
+        let foreign = told("POST", "/orders/7", &["https://evil.example"], Some("write"));
+        assert!(!foreign.contains("caller"), "{foreign}");
+        let unlisted = told("GET", "/orders/7", &[], None);
+        assert!(unlisted.contains("listed: POST") && unlisted.contains("401"), "{unlisted}");
+    }
+}

@@ -259,3 +259,59 @@ fn refusal(alternatives: &[Alternative], caller: &Caller) -> Denial {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RouteConfig, Table, normalise};
+
+    fn judge(route: RouteConfig, caller: Option<&Caller>) -> Result<(), Denial> {
+        let table = Table::build(None, &[RouteConfig { match_: "GET /a".into(), ..route }]).unwrap();
+        authorize(table.lookup("GET", &normalise("/a").unwrap()), caller).map(|_| ())
+    }
+
+    fn scopes(all: &[&str]) -> Option<Vec<String>> {
+        Some(all.iter().map(|scope| (*scope).to_owned()).collect())
+    }
+
+    fn key(granted: &str) -> Caller {
+        Caller::from_api_key(None, ScopeSet::granted(granted))
+    }
+
+    #[test]
+    fn the_nearest_alternative_is_named() {
+        let route = || RouteConfig { any_scopes: scopes(&["a", "b", "c"]), ..RouteConfig::default() };
+        let Err(Denial::InsufficientScope { required, missing, alternatives }) =
+            judge(route(), Some(&key("x")))
+        else {
+            panic!("a scope is missing");
+        };
+        assert_eq!(
+            (required.to_string(), missing.to_string(), alternatives.len()),
+            ("a".into(), "a".into(), 3)
+        );
+        assert_eq!(judge(route(), Some(&key("c"))), Ok(()));
+    }
+
+    #[test]
+    fn be_08_only_the_whole_scope_counts() {
+        let route = || RouteConfig { scopes: scopes(&["read:a"]), ..RouteConfig::default() };
+        for granted in
+            ["", "read", "read:", "read:*", "Read:a", "read:ab", "xread:a", "read:a,b", "[\"read:a\"]"]
+        {
+            assert!(judge(route(), Some(&key(granted))).is_err(), "{granted}");
+        }
+        assert_eq!(judge(route(), Some(&key("x read:a y"))), Ok(()));
+    }
+
+    #[test]
+    fn an_api_key_stands_for_a_client_and_never_for_a_user() {
+        let route =
+            |caller| RouteConfig { scopes: scopes(&["a"]), caller: Some(caller), ..RouteConfig::default() };
+        assert_eq!(judge(route(CallerKind::Client), Some(&key("a"))), Ok(()));
+        assert_eq!(judge(route(CallerKind::Any), Some(&key("a"))), Ok(()));
+        let refused = judge(route(CallerKind::User), Some(&key("a"))).unwrap_err();
+        assert_eq!(refused.code(), "wrong_caller");
+        assert_eq!(refused.to_string(), "a user's token is needed (scope a), and this is an API key");
+    }
+}

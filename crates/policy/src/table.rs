@@ -101,7 +101,7 @@ impl Table {
         Ok(Self { tree: Tree::new(&rules), rules, methods: methods.into_iter().collect() })
     }
 
-    /// The rule of an endpoint. Allocates nothing.
+    /// The rule of an endpoint. Allocates nothing, except where a segment meets a partly literal one that it does not fit.
     ///
     /// Where a backend that ignores case would find a more literal rule with another demand (`/users/ME` beside
     /// `/users/me` and `/users/{id}`), the path counts as not listed.

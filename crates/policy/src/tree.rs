@@ -88,7 +88,7 @@ impl Tree {
     }
 
     /// Visits every pattern that matches. Each node is reached by one way only, so the work is bounded by the table's
-    /// size whatever path a stranger sends. Allocates nothing.
+    /// size whatever path a stranger sends.
     pub(crate) fn find(&self, method: &str, decoded: &str) -> Found {
         let mut found = Found::default();
         self.descend(0, if decoded == "/" { "" } else { decoded }, method, false, &mut found);
@@ -143,4 +143,56 @@ impl Found {
 /// The order by lower case alone (ASCII: what folds further is refused in a path).
 fn fold_order(a: &str, b: &str) -> Ordering {
     a.bytes().map(|b| b.to_ascii_lowercase()).cmp(b.bytes().map(|b| b.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Pattern;
+    use crate::rule::{Method, Requirement, RuleSource};
+    use proptest::prelude::*;
+
+    fn rule(index: usize, method: &str, pattern: &str) -> Rule {
+        Rule {
+            method: Method::parse(method).unwrap(),
+            pattern: Pattern::parse(pattern).unwrap(),
+            requirement: Requirement::Denied { why: "test".into() },
+            source: RuleSource::Route { index },
+            examples: std::collections::BTreeMap::new(),
+            meant_for: None,
+        }
+    }
+
+    proptest! {
+        /// The tree and a walk over all rules agree about the rank of what is found.
+        #[test]
+        fn it_finds_the_greatest_rank(
+            patterns in proptest::collection::vec("(/([ab]|\\{x\\}|a\\{x\\}|\\{x\\}a)){0,4}(/\\{r\\.\\.\\.\\})?", 0..12),
+            path in "(/[ab]{1,2}){0,4}",
+        ) {
+            let whole = |text: &str| if text.is_empty() { "/".to_owned() } else { text.to_owned() };
+            let rules: Vec<Rule> =
+                patterns.iter().enumerate().map(|(index, text)| rule(index, "GET", &whole(text))).collect();
+            let path = crate::normalise(&whole(&path)).unwrap();
+            let best = rules.iter().filter(|rule| rule.pattern.matches(path.segments())).map(|r| r.pattern.rank()).max();
+            let found = Tree::new(&rules).find("GET", path.decoded());
+            prop_assert_eq!(found.rule.map(|(rank, _)| rank), best);
+            prop_assert_eq!(found.folded.map(|(rank, _)| rank), None);
+            prop_assert_eq!(found.path, best.is_some());
+        }
+    }
+
+    #[test]
+    fn spellings_that_differ_in_case_are_kept_apart() {
+        let rules =
+            [rule(0, "GET", "/a"), rule(1, "GET", "/A"), rule(2, "GET", "/b"), rule(3, "GET", "/{x}")];
+        let tree = Tree::new(&rules);
+        let found =
+            |path| (tree.find("GET", path).rule.unwrap().1, tree.find("GET", path).folded.map(|(_, at)| at));
+        assert_eq!(found("/a"), (0, Some(1)));
+        assert_eq!(found("/A"), (1, Some(0)));
+        assert_eq!(found("/b"), (2, None));
+        assert_eq!(found("/B"), (3, Some(2)));
+        assert_eq!(found("/c"), (3, None));
+    }
 }
