@@ -21,8 +21,9 @@ async fn reset_link(world: &World, email: &str) -> String {
         loop {
             let letters = world.http.get(world.says("mailbox")).send().await.expect(200).json();
             let texts = letters.as_array().unwrap().iter().filter(|letter| letter["to"] == email);
-            let texts = texts.filter_map(|letter| letter["text"].as_str()).flat_map(str::split_whitespace);
-            if let Some(link) = texts.filter(|word| word.contains("/reset?token=")).next_back() {
+            let mut words =
+                texts.filter_map(|letter| letter["text"].as_str()).flat_map(str::split_whitespace);
+            if let Some(link) = words.rfind(|word| word.contains("/reset?token=")) {
                 return link.to_owned();
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
