@@ -93,7 +93,8 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for a key (or id) that is there already.
     pub async fn insert_api_key(&self, key: &ApiKey) -> Result<(), Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let row = ActiveModel {
                 id: Set(key.id.clone()),
                 name: Set(key.name.clone()),
@@ -117,7 +118,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn api_key_by_digest(&self, digest: &[u8]) -> Result<Option<ApiKey>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let row = Entity::find().filter(Column::Digest.eq(digest)).one(database).await?;
             row.map(ApiKey::try_from).transpose()
         })
@@ -129,7 +131,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn api_key(&self, id: &str) -> Result<Option<ApiKey>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Entity::find_by_id(id).one(database).await?.map(ApiKey::try_from).transpose()
         })
         .await
@@ -140,7 +143,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find().order_by_asc(Column::Id).all(database).await?;
             let mut keys = rows.into_iter().map(ApiKey::try_from).collect::<Result<Vec<_>, _>>()?;
             keys.sort_by(|one, other| one.name.cmp(&other.name));
@@ -154,7 +158,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn revoke_api_key(&self, id: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| Ok(revoke(transaction, Column::Id.eq(id), now).await? == 1)).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            Ok(revoke(transaction, Column::Id.eq(id), now).await? == 1)
+        })
+        .await
     }
 
     /// Deletes a key; false when there is none.
@@ -162,7 +170,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delete_api_key(&self, id: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let deleted = Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 1;
             if deleted {
                 changes::record(transaction, kind::API_KEY, id, now).await?;
@@ -177,7 +186,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn record_api_key_uses(&self, uses: &[ApiKeyUse]) -> Result<(), Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             for seen in uses {
                 let later = CaseStatement::new()
                     .case(Column::LastUsedAt.gt(seen.last_used_at), Expr::col(Column::LastUsedAt))

@@ -70,7 +70,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn upsert_api(&self, api: &Api, now: i64) -> Result<(), Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let row = ActiveModel {
                 identifier: Set(api.identifier.clone()),
                 name: Set(api.name.clone()),
@@ -94,7 +95,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn api(&self, identifier: &str) -> Result<Option<Api>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Entity::find_by_id(identifier).one(database).await?.map(Api::try_from).transpose()
         })
         .await
@@ -105,7 +107,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn apis(&self) -> Result<Vec<Api>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find().all(database).await?;
             let mut apis = rows.into_iter().map(Api::try_from).collect::<Result<Vec<_>, _>>()?;
             apis.sort_by(|one, other| one.identifier.cmp(&other.identifier));
@@ -119,7 +122,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delete_api(&self, identifier: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let deleted = Entity::delete_by_id(identifier).exec(transaction).await?.rows_affected == 1;
             if deleted {
                 changes::record(transaction, kind::API, identifier, now).await?;

@@ -84,7 +84,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn changes_after(&self, seq: i64, window: i64) -> Result<Vec<Model>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Ok(Entity::find()
                 .filter(Column::Seq.gt(seq.saturating_sub(window)))
                 .order_by_asc(Column::Seq)
@@ -99,7 +100,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn latest_seq(&self) -> Result<i64, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let latest = Entity::find().order_by_desc(Column::Seq).one(database).await?;
             Ok(latest.map_or(0, |change| change.seq))
         })
@@ -111,7 +113,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn revocations_since(&self, since: i64) -> Result<Revocations, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = revocation::Entity::find()
                 .filter(revocation::Column::At.gte(since))
                 .order_by_asc(revocation::Column::At)
@@ -136,7 +139,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn prune_changes(&self, before: i64) -> Result<u64, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let changes = Entity::delete_many().filter(Column::At.lt(before)).exec(transaction).await?;
             let revocations = revocation::Entity::delete_many()
                 .filter(revocation::Column::At.lt(before))
@@ -152,7 +156,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn prune_expired(&self, now: i64) -> Result<u64, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let tokens = refresh_tokens::Entity::delete_many()
                 .filter(refresh_tokens::Column::ExpiresAt.lte(now))
                 .exec(transaction)

@@ -101,7 +101,8 @@ impl Store {
         grants: &[ClientGrant],
         now: i64,
     ) -> Result<(), Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let namesake = Entity::find()
                 .filter(Column::Name.eq(&client.name))
                 .filter(Column::Id.ne(&client.id))
@@ -147,7 +148,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn client(&self, id: &str) -> Result<Option<(ClientRow, Vec<ClientGrant>)>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find_by_id(id).all(database).await?;
             Ok(with_grants(database, rows).await?.pop())
         })
@@ -159,7 +161,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn client_by_name(&self, name: &str) -> Result<Option<(ClientRow, Vec<ClientGrant>)>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find().filter(Column::Name.eq(name)).all(database).await?;
             Ok(with_grants(database, rows).await?.pop())
         })
@@ -171,7 +174,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn clients(&self) -> Result<Vec<(ClientRow, Vec<ClientGrant>)>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find().all(database).await?;
             with_grants(database, rows).await
         })
@@ -184,7 +188,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delete_client(&self, id: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let deleted = Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 1;
             if deleted {
                 sessions::end_all_of_client(transaction, id, now).await?;
@@ -201,7 +206,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn set_client_secret(&self, id: &str, digest: &[u8], now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let updated = Entity::update_many()
                 .col_expr(Column::SecretDigest, Expr::value(digest))
                 .filter(Column::Id.eq(id))

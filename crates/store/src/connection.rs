@@ -135,7 +135,8 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when none comes.
     pub async fn ping(&self) -> Result<(), Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             sea_orm::ConnectionTrait::execute_unprepared(database, "SELECT 1").await?;
             Ok(())
         })

@@ -58,7 +58,11 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for an id that is taken.
     pub async fn enqueue_mail(&self, id: &str, sealed: &[u8], now: i64) -> Result<(), Fault> {
-        self.write(async |transaction| insert(transaction, id, sealed, now).await).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            insert(transaction, id, sealed, now).await
+        })
+        .await
     }
 
     /// Claims mail that is due, oldest first, for [`MAIL_LEASE`] seconds: no other node gets it meanwhile.
@@ -68,12 +72,16 @@ impl Store {
     pub async fn due_mail(&self, now: i64, limit: u64) -> Result<Vec<Mail>, Fault> {
         // Most looks find nothing; they need no write.
         if !self
-            .read(async |database| Ok(Entity::find().filter(due(now)).one(database).await?.is_some()))
+            .read(move |database| async move {
+                let database = &database;
+                Ok(Entity::find().filter(due(now)).one(database).await?.is_some())
+            })
             .await?
         {
             return Ok(Vec::new());
         }
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let oldest = Query::select()
                 .column(Column::Id)
                 .from(Entity)
@@ -103,7 +111,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn mail_sent(&self, id: &str) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             Ok(Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 1)
         })
         .await
@@ -114,7 +123,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn mail_failed(&self, id: &str, next_attempt_at: i64, error: &str) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let row = ActiveModel {
                 next_attempt_at: Set(next_attempt_at),
                 last_error: Set(Some(error.to_owned())),
@@ -131,7 +141,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn mail_waiting(&self) -> Result<u64, Fault> {
-        self.read(async |database| Ok(Entity::find().count(database).await?)).await
+        self.read(move |database| async move {
+            let database = &database;
+            Ok(Entity::find().count(database).await?)
+        })
+        .await
     }
 }
 

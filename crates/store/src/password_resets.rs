@@ -54,7 +54,11 @@ impl Store {
         expires_at: i64,
         now: i64,
     ) -> Result<(), Fault> {
-        self.write(async |transaction| replace(transaction, digest, user_id, expires_at, now).await).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            replace(transaction, digest, user_id, expires_at, now).await
+        })
+        .await
     }
 
     /// As [`Store::insert_password_reset`], with the mail that carries it in the same transaction.
@@ -69,7 +73,8 @@ impl Store {
         mail: &NewMail,
         now: i64,
     ) -> Result<(), Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             replace(transaction, digest, user_id, expires_at, now).await?;
             outbox::insert(transaction, &mail.id, &mail.sealed, now).await
         })
@@ -81,7 +86,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn password_reset(&self, digest: &[u8]) -> Result<Option<Model>, Fault> {
-        self.read(async |database| Ok(Entity::find_by_id(digest.to_vec()).one(database).await?)).await
+        self.read(move |database| async move {
+            let database = &database;
+            Ok(Entity::find_by_id(digest.to_vec()).one(database).await?)
+        })
+        .await
     }
 
     /// Spends the link, sets the password, ends every session: one transaction, one winner.
@@ -94,7 +103,8 @@ impl Store {
         new_password_hash: &str,
         now: i64,
     ) -> Result<Redemption, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let spent = Entity::update_many()
                 .col_expr(Column::RedeemedAt, Expr::value(now))
                 .filter(Column::Digest.eq(digest))

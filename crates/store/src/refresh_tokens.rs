@@ -58,7 +58,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn refresh_token(&self, digest: &[u8]) -> Result<Option<(Model, Session)>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let Some(token) = Entity::find_by_id(digest.to_vec()).one(database).await? else {
                 return Ok(None);
             };
@@ -78,7 +79,8 @@ impl Store {
         new: &NewRefreshToken,
         now: i64,
     ) -> Result<Rotation, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let living_sessions = Query::select()
                 .column(sessions::Column::Id)
                 .from(sessions::Entity)

@@ -96,7 +96,8 @@ impl Store {
         permissions: &[(String, String)],
         now: i64,
     ) -> Result<(), Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let row = ActiveModel {
                 name: Set(name.to_owned()),
                 description: Set(description.to_owned()),
@@ -140,7 +141,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn role(&self, name: &str) -> Result<Option<Role>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find_by_id(name).all(database).await?;
             Ok(with_permissions(database, rows).await?.pop())
         })
@@ -152,7 +154,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn roles(&self) -> Result<Vec<Role>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let rows = Entity::find().all(database).await?;
             with_permissions(database, rows).await
         })
@@ -164,7 +167,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delete_role(&self, name: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let deleted = Entity::delete_by_id(name).exec(transaction).await?.rows_affected == 1;
             if deleted {
                 changes::record(transaction, kind::ROLE, name, now).await?;
@@ -179,7 +183,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn default_roles(&self) -> Result<Vec<String>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let roles = Entity::find().filter(Column::IsDefault.eq(true)).all(database).await?;
             Ok(sorted(roles.into_iter().map(|role| role.name)))
         })
@@ -191,7 +196,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn user_roles(&self, id: &str) -> Result<Vec<String>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let held = held::Entity::find().filter(held::Column::UserId.eq(id)).all(database).await?;
             Ok(sorted(held.into_iter().map(|held| held.role)))
         })
@@ -203,7 +209,8 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for a role that does not exist.
     pub async fn set_user_roles(&self, id: &str, roles: &[String], now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             if users::locked(transaction, id).await?.is_none() {
                 return Ok(false);
             }
@@ -220,7 +227,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn user_permissions(&self, id: &str, audience: &str) -> Result<Vec<String>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let roles_of_user = Query::select()
                 .column(held::Column::Role)
                 .from(held::Entity)

@@ -41,7 +41,11 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for an id or digest that is taken.
     pub async fn create_session(&self, session: &Model, refresh: &NewRefreshToken) -> Result<bool, Fault> {
-        self.write(async |transaction| begin(transaction, session, refresh, None).await).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            begin(transaction, session, refresh, None).await
+        })
+        .await
     }
 
     /// As [`Store::create_session`], and only while the user's hash is the one that was just verified: a login with the
@@ -55,7 +59,11 @@ impl Store {
         refresh: &NewRefreshToken,
         verified_hash: &str,
     ) -> Result<bool, Fault> {
-        self.write(async |transaction| begin(transaction, session, refresh, Some(verified_hash)).await).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            begin(transaction, session, refresh, Some(verified_hash)).await
+        })
+        .await
     }
 
     /// The session with this id.
@@ -63,7 +71,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session(&self, id: &str) -> Result<Option<Model>, Fault> {
-        self.read(async |database| Ok(Entity::find_by_id(id).one(database).await?)).await
+        self.read(move |database| async move {
+            let database = &database;
+            Ok(Entity::find_by_id(id).one(database).await?)
+        })
+        .await
     }
 
     /// The sessions of a user that are neither ended nor expired, newest first.
@@ -71,7 +83,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn sessions_of_user(&self, user_id: &str, now: i64) -> Result<Vec<Model>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Ok(Entity::find()
                 .filter(Column::UserId.eq(user_id))
                 .filter(Column::EndedAt.is_null())
@@ -89,7 +102,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn end_session(&self, id: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let one = Condition::all().add(Column::Id.eq(id));
             Ok(end_where(transaction, one, now).await? == 1)
         })
@@ -101,7 +115,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn end_sessions_of_user(&self, user_id: &str, now: i64) -> Result<u64, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             if users::locked(transaction, user_id).await?.is_none() {
                 return Ok(0);
             }

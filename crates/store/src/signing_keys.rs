@@ -62,7 +62,11 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for a `kid` that is taken.
     pub async fn insert_signing_key(&self, key: &Model) -> Result<(), Fault> {
-        self.write(async |transaction| insert(transaction, key).await).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            insert(transaction, key).await
+        })
+        .await
     }
 
     /// Stores a key only where no key of its algorithm is stored: nodes that start together agree on one. True for the
@@ -71,7 +75,8 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for a `kid` that is taken.
     pub async fn insert_first_signing_key(&self, key: &Model) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             exclusively(transaction, Lock::SigningKeys).await?;
             let of_algorithm = Entity::find().filter(Column::Algorithm.eq(&key.algorithm));
             if of_algorithm.count(transaction).await? > 0 {
@@ -88,7 +93,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn signing_keys(&self) -> Result<Vec<Model>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Ok(Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Kid).all(database).await?)
         })
         .await
@@ -99,7 +105,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn retire_signing_key(&self, kid: &str, retires_at: i64, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let updated = Entity::update_many()
                 .col_expr(Column::RetiresAt, Expr::value(retires_at))
                 .filter(Column::Kid.eq(kid))
@@ -118,7 +125,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delete_signing_key(&self, kid: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let deleted = Entity::delete_by_id(kid).exec(transaction).await?.rows_affected == 1;
             if deleted {
                 changes::record(transaction, kind::SIGNING_KEY, kid, now).await?;
@@ -133,7 +141,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn seal_check(&self) -> Result<Option<Vec<u8>>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Ok(setting::Entity::find_by_id(SEAL_CHECK).one(database).await?.map(|row| row.value))
         })
         .await
@@ -144,7 +153,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn set_seal_check(&self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let row = setting::ActiveModel { name: Set(SEAL_CHECK.to_owned()), value: Set(bytes.to_vec()) };
             setting::Entity::insert(row)
                 .on_conflict(OnConflict::column(setting::Column::Name).do_nothing().to_owned())

@@ -1,5 +1,8 @@
 //! Reads, and writes that happen as a whole or not at all.
 
+use std::future::Future;
+use std::sync::Arc;
+
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
@@ -10,22 +13,26 @@ use crate::{Fault, Store};
 /// How often a transaction that met another one is tried.
 const ATTEMPTS: u32 = 8;
 
+/// A transaction in the hands of its work. Owned, and the work a function of it without a lifetime: a future that
+/// borrows its argument for any lifetime cannot be shown to be `Send`, and callers spawn.
+pub(crate) type Transaction = Arc<DatabaseTransaction>;
+
 impl Store {
     /// Runs reads on a connection of the pool.
-    pub(crate) async fn read<T>(
-        &self,
-        work: impl AsyncFn(&DatabaseConnection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    pub(crate) async fn read<T, W>(&self, work: impl Fn(DatabaseConnection) -> W) -> Result<T, Fault>
+    where
+        W: Future<Output = Result<T, Fault>>,
+    {
         let connections = self.inner.connections.load_full();
-        work(&connections.read).await.map_err(|fault| self.locate(fault))
+        work(connections.read.clone()).await.map_err(|fault| self.locate(fault))
     }
 
     /// Runs one transaction: commits when the work succeeds, rolls back when it fails. The work may run again from its
     /// beginning when the database asks for it, so it draws no randomness and sends nothing.
-    pub(crate) async fn write<T>(
-        &self,
-        work: impl AsyncFn(&DatabaseTransaction) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    pub(crate) async fn write<T, W>(&self, work: impl Fn(Transaction) -> W) -> Result<T, Fault>
+    where
+        W: Future<Output = Result<T, Fault>>,
+    {
         let mut attempts = 1;
         loop {
             match self.attempt(&work).await {
@@ -39,10 +46,10 @@ impl Store {
         }
     }
 
-    async fn attempt<T>(
-        &self,
-        work: &impl AsyncFn(&DatabaseTransaction) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    async fn attempt<T, W>(&self, work: &impl Fn(Transaction) -> W) -> Result<T, Fault>
+    where
+        W: Future<Output = Result<T, Fault>>,
+    {
         let connections = self.inner.connections.load_full();
         // IMMEDIATE takes SQLite's write lock at once: a transaction that reads first never finds out later that
         // somebody else has written in between. PostgreSQL ignores it.
@@ -50,8 +57,13 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = connections.write.begin_with_options(options).await?;
-        match work(&transaction).await {
+        let transaction = Arc::new(connections.write.begin_with_options(options).await?);
+        let outcome = work(Arc::clone(&transaction)).await;
+        // The work has ended, and its handle with it.
+        let Some(transaction) = Arc::into_inner(transaction) else {
+            return Err(Fault::Unavailable("a transaction was kept beyond its work".to_owned()));
+        };
+        match outcome {
             Ok(value) => {
                 transaction.commit().await?;
                 Ok(value)

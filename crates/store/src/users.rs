@@ -85,7 +85,8 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for a role that does not exist or an id that is taken.
     pub async fn insert_user(&self, user: &NewUser, roles: &[String]) -> Result<Insertion, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let user = user.clone();
             let id = user.id.clone();
             let row = ActiveModel {
@@ -117,7 +118,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn user_by_email(&self, email_canonical: &str) -> Result<Option<Model>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             Ok(Entity::find().filter(Column::EmailCanonical.eq(email_canonical)).one(database).await?)
         })
         .await
@@ -128,7 +130,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn user(&self, id: &str) -> Result<Option<Model>, Fault> {
-        self.read(async |database| Ok(Entity::find_by_id(id).one(database).await?)).await
+        self.read(move |database| async move {
+            let database = &database;
+            Ok(Entity::find_by_id(id).one(database).await?)
+        })
+        .await
     }
 
     /// Users in the order of their ids, after the given one: for pages.
@@ -136,7 +142,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn users(&self, after: Option<&str>, limit: u64) -> Result<Vec<Model>, Fault> {
-        self.read(async |database| {
+        self.read(move |database| async move {
+            let database = &database;
             let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
             if let Some(after) = after {
                 query = query.filter(Column::Id.gt(after));
@@ -151,7 +158,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_users(&self) -> Result<u64, Fault> {
-        self.read(async |database| Ok(Entity::find().count(database).await?)).await
+        self.read(move |database| async move {
+            let database = &database;
+            Ok(Entity::find().count(database).await?)
+        })
+        .await
     }
 
     /// Changes a user; false when there is none.
@@ -159,7 +170,8 @@ impl Store {
     /// # Errors
     /// [`Fault::Conflict`] for an address that is taken.
     pub async fn update_user(&self, id: &str, change: &UserChange, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             if let Some(canonical) = &change.email_canonical {
                 let other = Entity::find()
                     .filter(Column::EmailCanonical.eq(canonical))
@@ -202,7 +214,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delete_user(&self, id: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             if locked(transaction, id).await?.is_none() {
                 return Ok(false);
             }
@@ -224,7 +237,8 @@ impl Store {
         new: &str,
         now: i64,
     ) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let updated = Entity::update_many()
                 .col_expr(Column::PasswordHash, Expr::value(new))
                 .col_expr(Column::UpdatedAt, Expr::value(now))
@@ -242,7 +256,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn change_password(&self, id: &str, new_hash: &str, now: i64) -> Result<bool, Fault> {
-        self.write(async |transaction| set_password(transaction, id, new_hash, now).await).await
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            set_password(transaction, id, new_hash, now).await
+        })
+        .await
     }
 
     /// As [`Store::change_password`], and only while the hash is still `expected`: a change by who knows the old password
@@ -257,7 +275,8 @@ impl Store {
         new_hash: &str,
         now: i64,
     ) -> Result<bool, Fault> {
-        self.write(async |transaction| {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
             let stands = locked(transaction, id).await?;
             if stands.and_then(|user| user.password_hash).as_deref() != Some(expected) {
                 return Ok(false);

@@ -18,7 +18,8 @@ impl MigratorTrait for Steps {
 /// Applies what is missing, all of it or nothing. Nodes that start together wait for the first.
 pub(crate) async fn bring_up_to_date(store: &Store) -> Result<(), Fault> {
     let pending = store
-        .read(async |database| {
+        .read(move |database| async move {
+            let database = &database;
             let applied = Steps::get_migration_with_status_read_only(database).await.map_err(unknown_step)?;
             Ok(applied.iter().any(|step| step.status() == MigrationStatus::Pending))
         })
@@ -27,7 +28,8 @@ pub(crate) async fn bring_up_to_date(store: &Store) -> Result<(), Fault> {
         return Ok(());
     }
     store
-        .write(async |transaction| {
+        .write(move |transaction| async move {
+            let transaction = &*transaction;
             exclusively(transaction, Lock::Migrations).await?;
             Steps::up(transaction, None).await.map_err(unknown_step)
         })
