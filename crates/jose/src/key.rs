@@ -158,6 +158,8 @@ impl PublicKey {
     }
 
     /// Whether `signature` is this key's for `message`, by its own algorithm.
+    ///
+    /// The length is ours to check (RFC 7518 sections 3.3 to 3.5); that aws-lc checks it too is its own business.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         signature.len() == self.signature_length && self.parsed.verify_sig(message, signature).is_ok()
