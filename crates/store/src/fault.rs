@@ -68,6 +68,9 @@ pub enum Fault {
     /// The request contradicts what is stored: a name that is taken, or a reference to nothing.
     #[error("{0}")]
     Conflict(String),
+    /// Text with the character U+0000, which PostgreSQL cannot hold.
+    #[error("text must not contain the character U+0000")]
+    Unstorable,
     /// A stored value cannot be read back as what it should be.
     #[error("the store holds a value that cannot be read: {0}")]
     Unreadable(String),
@@ -132,6 +135,7 @@ impl Fault {
         match code {
             "53100" => Self::Full,
             "40001" | "40P01" => Self::Contended,
+            "22021" => Self::Unstorable,
             "23503" => Self::Conflict("a reference leads to nothing".to_owned()),
             _ if code.starts_with("28") => Self::CredentialsRefused,
             // Connection exceptions, no database of that name, operator intervention, insufficient resources.
@@ -156,6 +160,7 @@ mod tests {
         assert!(matches!(Fault::from_code("517", "database is locked"), Fault::Contended));
         assert!(matches!(Fault::from_code("40001", "could not serialize"), Fault::Contended));
         assert!(matches!(Fault::from_code("40P01", "deadlock detected"), Fault::Contended));
+        assert!(matches!(Fault::from_code("22021", "invalid byte sequence"), Fault::Unstorable));
         assert!(matches!(Fault::from_code("28P01", "password"), Fault::CredentialsRefused));
         assert!(matches!(Fault::from_code("57P03", "starting up"), Fault::Unavailable(_)));
         assert!(matches!(Fault::from_code("787", "FOREIGN KEY"), Fault::Conflict(_)));

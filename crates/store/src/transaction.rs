@@ -104,3 +104,20 @@ pub(crate) async fn exclusively(transaction: &DatabaseTransaction, lock: Lock) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{NewUser, Store};
+
+    /// Handlers run on any thread: the futures of the store must be `Send`, which closures of references easily lose.
+    #[test]
+    fn operations_can_be_spawned() {
+        fn spawnable(_: impl Future + Send) {}
+        fn of(store: &Store, user: &NewUser) {
+            spawnable(store.insert_user(user, &[]));
+            spawnable(store.user("id"));
+            spawnable(store.take_throttle("key", 1, 1, 1));
+        }
+        let _ = of;
+    }
+}

@@ -2,6 +2,7 @@
 
 mod m0001_beginning;
 
+use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
 
 use crate::transaction::{Lock, exclusively};
@@ -30,6 +31,10 @@ pub(crate) async fn bring_up_to_date(store: &Store) -> Result<(), Fault> {
     store
         .write(move |transaction| async move {
             let transaction = &*transaction;
+            if transaction.get_database_backend() == DbBackend::Postgres {
+                // A step over a large table, or the wait for another node's, may take longer than a request.
+                transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+            }
             exclusively(transaction, Lock::Migrations).await?;
             Steps::up(transaction, None).await.map_err(unknown_step)
         })
