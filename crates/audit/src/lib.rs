@@ -9,12 +9,17 @@
 //! No unsafe method is ever sent with a token that would let it through.
 
 pub mod config;
+mod database;
 pub mod document;
 pub mod evidence;
+mod exercise;
 pub mod measures;
 pub mod report;
 pub mod since;
 pub mod verdict;
+mod world;
+
+use std::collections::BTreeSet;
 
 pub use config::{Config, Only, Progress};
 pub use document::Document;
@@ -22,25 +27,80 @@ pub use measures::MeasureId;
 pub use report::{Outcome, Report, exit_code};
 pub use verdict::Verdict;
 
-/// Runs the selected measures, one after the other. Never fails: what could not be looked at is `not_proven`.
+use report::{Measure, Run};
+use world::World;
+
+/// Runs the selected measures, one after the other, and tells `progress` before each. Never fails: what could not be
+/// looked at is `not_proven`. At the end it keeps tokens for the next run and deletes its throw-away user.
 pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -> Report {
-    let _ = (&selection, &progress);
+    let document = config.document.clone();
+    let world = World::new(config);
+    let selected: Vec<MeasureId> = MeasureId::ALL.into_iter().filter(|id| selection.contains(*id)).collect();
+    let mut measures = Vec::new();
+    for (done, id) in selected.iter().copied().enumerate() {
+        progress(Progress { done, total: selected.len(), what: format!("{id} {}", id.sentence()) });
+        let claims = measures::observe(id, &world).await;
+        let line = document.as_ref().and_then(|document| document.line_of(id));
+        let mut measure = Measure {
+            id,
+            line: line.map_or_else(|| id.sentence().to_owned(), |line| line.text.clone()),
+            verdict: Verdict::NotProven,
+            claims,
+            value: measures::value(id, &world),
+        };
+        measure.verdict = match measure.proven() {
+            // The line's promise is another line's now; its claims hold all the same.
+            Verdict::Pass if line.is_some_and(|line| line.replaced_by.is_some()) => Verdict::Superseded,
+            proven => proven,
+        };
+        measures.push(measure);
+    }
+    progress(Progress { done: selected.len(), total: selected.len(), what: "done".into() });
+    let mut notes = notes(&world.config);
+    notes.extend(world.keep().await);
+    world.clean_up().await;
+    let vantages: BTreeSet<_> = measures
+        .iter()
+        .flat_map(|measure| &measure.claims)
+        .flat_map(|claim| claim.evidence.iter().map(|evidence| evidence.vantage))
+        .collect();
     Report {
         schema: report::SCHEMA,
-        run: report::Run {
-            started: String::new(),
-            started_at: (config.clock)(),
-            environment: config.environment,
-            vantages: Vec::new(),
-            target: config.target,
-            issuer: config.issuer,
-            version: config.version,
-            id: String::new(),
-            challenge: config.challenge,
-            notes: Vec::new(),
+        run: Run {
+            started: report::rfc3339(world.now),
+            started_at: world.now,
+            environment: world.config.environment.clone(),
+            vantages: vantages.into_iter().collect(),
+            target: world.config.target.clone(),
+            issuer: world.config.issuer.clone(),
+            version: world.config.version.clone(),
+            id: world.id.clone(),
+            challenge: world.config.challenge.clone(),
+            notes,
         },
-        measures: Vec::new(),
+        measures,
         regressions: Vec::new(),
         signature: None,
     }
+}
+
+/// What a reader should know about the run as a whole.
+fn notes(config: &Config) -> Vec<String> {
+    let loopback = |address: &str| {
+        url::Url::parse(address).is_ok_and(|url| match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        })
+    };
+    let mut notes = Vec::new();
+    if loopback(&config.issuer) && config.issuer.starts_with("http:") {
+        notes.push(format!("the issuer {} is on loopback over http: this is a test", config.issuer));
+    }
+    if loopback(&config.target) {
+        notes.push("the target is on loopback: nothing here was seen from outside".into());
+    }
+    notes.push("requests without an Origin pass CORS, and must: CORS is no authentication".into());
+    notes
 }

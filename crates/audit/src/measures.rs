@@ -1,6 +1,21 @@
 //! The measures of the contract. Each has a file that says its claim in words; `observe` looks, `judge` is pure.
 
+mod client_endpoints_need_a_clients_token;
+mod database_requires_a_strong_password;
+mod frontend_origin_alone;
+mod no_endpoint_without_oauth;
+mod not_measured;
+mod password_is_reset_by_mail;
+mod passwords_are_hashed;
+mod refusal;
+mod scope_guards_every_endpoint;
+mod token_expires_in_time;
+mod user_endpoints_need_a_users_token;
+
 use serde::{Deserialize, Serialize};
+
+use crate::report::Claim;
+use crate::world::World;
 
 /// The contract's ids, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,5 +108,31 @@ impl MeasureId {
 impl std::fmt::Display for MeasureId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Looks at what a measure is about and judges it.
+pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
+    match id {
+        MeasureId::A1 => passwords_are_hashed::claims(world).await,
+        MeasureId::A2 => password_is_reset_by_mail::claims(world).await,
+        MeasureId::A3 => database_requires_a_strong_password::claims(world).await,
+        MeasureId::A5 => no_endpoint_without_oauth::claims(world).await,
+        MeasureId::A6 => client_endpoints_need_a_clients_token::claims(world).await,
+        MeasureId::A7 => user_endpoints_need_a_users_token::claims(world).await,
+        MeasureId::A9 => scope_guards_every_endpoint::claims(world).await,
+        MeasureId::A10 => token_expires_in_time::claims(world).await,
+        MeasureId::N2 => frontend_origin_alone::claims(world).await,
+        MeasureId::G1 | MeasureId::G2 | MeasureId::A4 | MeasureId::A8 | MeasureId::N1 => {
+            not_measured::claims(id, &world.config)
+        }
+    }
+}
+
+/// The number that a measure's line calls X, with its source.
+pub(crate) fn value(id: MeasureId, world: &World) -> Option<String> {
+    match id {
+        MeasureId::A10 => token_expires_in_time::value(&world.config),
+        _ => None,
     }
 }

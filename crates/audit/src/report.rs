@@ -149,3 +149,178 @@ pub fn exit_code(outcome: Outcome<'_>) -> u8 {
         0
     }
 }
+
+/// One sentence on a measure: the claim that decided its verdict and what was seen for it.
+pub(crate) fn summary(measure: &Measure) -> String {
+    let proven = measure.proven();
+    let Some(claim) = measure.claims.iter().find(|claim| claim.verdict == proven) else {
+        return "no claim was made".into();
+    };
+    let others = measure.claims.iter().filter(|claim| claim.verdict == proven).count() - 1;
+    let seen = claim.evidence.first().map(|evidence| evidence.what.as_str()).unwrap_or_default();
+    let control = claim.evidence.first().and_then(|evidence| evidence.control.as_deref());
+    let control = control.map(|control| format!(" ({control})")).unwrap_or_default();
+    let more = match others {
+        0 => String::new(),
+        1 => "; 1 more claim so".to_owned(),
+        more => format!("; {more} more claims so"),
+    };
+    format!("{}: {seen}{control}{more}", claim.id.replace('_', " "))
+}
+
+/// RFC 3339 in UTC.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days since 1 March of year 0, so that leap days end a year (Howard Hinnant's civil_from_days, in own words).
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second % 3600 / 60,
+        second % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(verdicts: &[(MeasureId, Verdict)]) -> Report {
+        Report {
+            schema: SCHEMA,
+            run: Run {
+                started: rfc3339(0),
+                started_at: 0,
+                environment: "development".into(),
+                vantages: Vec::new(),
+                target: "http://t".into(),
+                issuer: "http://i/".into(),
+                version: "0".into(),
+                id: "x".into(),
+                challenge: None,
+                notes: Vec::new(),
+            },
+            measures: verdicts
+                .iter()
+                .map(|(id, verdict)| Measure {
+                    id: *id,
+                    line: id.sentence().into(),
+                    verdict: *verdict,
+                    claims: vec![Claim::pass("a_claim", Vec::new()).but(*verdict)],
+                    value: None,
+                })
+                .collect(),
+            regressions: Vec::new(),
+            signature: None,
+        }
+    }
+
+    #[test]
+    fn exit_codes_in_the_contracts_order() {
+        use MeasureId::{A1, A3, N2};
+        use Verdict::{Delegated, Fail, NotProven, Pass, Superseded, Waived};
+        assert_eq!(exit_code(Outcome::Internal), 70);
+        assert_eq!(exit_code(Outcome::Usage), 2);
+        let code = |report: &Report| exit_code(Outcome::Audited(report));
+        assert_eq!(code(&report(&[(A1, Pass), (A3, Waived), (N2, Delegated), (A1, Superseded)])), 0);
+        assert_eq!(code(&report(&[(A1, Pass), (N2, NotProven)])), 3);
+        assert_eq!(code(&report(&[(A1, Fail), (N2, NotProven)])), 1);
+        let mut worse = report(&[(A1, Pass), (N2, NotProven)]);
+        worse.compare(&report(&[(A1, Pass), (N2, Pass)]));
+        assert_eq!(worse.regressions.len(), 2, "the measure and its claim");
+        assert_eq!(code(&worse), 4);
+        let mut failed = report(&[(N2, Fail)]);
+        failed.compare(&report(&[(N2, Pass)]));
+        assert_eq!(code(&failed), 1);
+        let mut fewer = report(&[(A1, Pass)]);
+        fewer.compare(&report(&[(A1, Pass), (N2, Pass)]));
+        assert_eq!(code(&fewer), 0, "a measure that was not run is no regression");
+    }
+
+    #[test]
+    fn json_is_read_again_as_it_was_written() {
+        let report = report(&[(MeasureId::A10, Verdict::NotProven)]);
+        let json = json::render(&report);
+        assert_eq!(Report::parse(json.as_bytes()).unwrap(), report);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["schema"], 1);
+        assert_eq!(value["measures"][0]["id"], "A10");
+        assert_eq!(value["measures"][0]["verdict"], "not_proven");
+        assert!(value["signature"].is_null());
+        assert!(Report::parse(b"{\"schema\": 2}").is_err());
+        assert!(Report::parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_536_000, "2026-11-24T16:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(rfc3339(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_document_is_word_for_word_and_its_boxes_are_evidence() {
+        use MeasureId::{A5, A6, A7, A8, A9};
+        let source = include_str!("../tests/data/given.md");
+        let document = crate::Document::parse(source);
+        let report = report(&[
+            (A5, Verdict::Superseded),
+            (A6, Verdict::Pass),
+            (A7, Verdict::Pass),
+            (A8, Verdict::NotProven),
+            (A9, Verdict::Pass),
+        ]);
+        let text = markdown::render(Some(&document), &report, &[]);
+        let unticked = |text: &str| {
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("- Evidence: "));
+            lines.map(|line| line.replacen("[x]", "[ ]", 1).trim_end().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(unticked(&text), unticked(source));
+        assert!(text.contains("- [x] All backend endpoints require a static API key"));
+        assert!(text.contains("  - [x] Replaced by OAuth in Dec 2024."));
+        assert!(text.contains("- [ ] All user specific endpoints"), "A8 is not proven");
+        assert!(text.contains("- [x] All endpoints require user scopes."));
+        assert!(text.contains("  - [ ] The JWT token will expire"), "not in this run");
+        assert_eq!(text.matches("- Evidence: ").count(), document.lines().len());
+        // Written back and read again, nothing grows.
+        let again = crate::Document::parse(&text);
+        assert_eq!(markdown::render(Some(&again), &report, &[]), text);
+    }
+
+    #[test]
+    fn a_line_of_several_environments_wants_a_report_of_each() {
+        let document = crate::Document::parse("- [x] The database is private on prod and staging.");
+        let of = |environment: &str| {
+            let mut report = report(&[(MeasureId::N1, Verdict::Pass)]);
+            report.run.environment = environment.into();
+            report
+        };
+        let ticked = |with: &[Report]| markdown::render(Some(&document), &of("production"), with).starts_with("- [x]");
+        assert!(!ticked(&[]));
+        assert!(ticked(&[of("staging")]));
+        let mut old = of("staging");
+        old.run.started_at = -40 * 86_400;
+        assert!(!ticked(&[old]));
+    }
+
+    #[test]
+    fn text_is_coloured_only_when_asked() {
+        let report = report(&[(MeasureId::N2, Verdict::Fail)]);
+        assert!(!text::render(&report, false).contains('\u{1b}'));
+        assert!(text::render(&report, true).contains("\u{1b}[31mfail"));
+        assert!(text::render(&report, false).contains("1 fail"));
+    }
+}

@@ -1,0 +1,171 @@
+//! From a line's words to measures, numbers and environments. Link targets are not read: an address is no promise.
+
+use crate::measures::MeasureId;
+
+/// The sentences of a line in lower case, each word after one space, punctuation gone.
+fn sentences(text: &str) -> Vec<String> {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("](") {
+        plain.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    plain.push_str(rest);
+    plain
+        .split_inclusive(['.', ';', ':', '!', '?'])
+        .flat_map(|piece| piece.split(". "))
+        .map(|sentence| {
+            let words: String = sentence
+                .to_lowercase()
+                .chars()
+                .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+                .collect();
+            format!(" {} ", words.split_whitespace().collect::<Vec<_>>().join(" "))
+        })
+        .filter(|sentence| sentence != "  ")
+        .collect()
+}
+
+/// The measures that a line speaks of, in the contract's order.
+pub(crate) fn measures(text: &str) -> Vec<MeasureId> {
+    let sentences = sentences(text);
+    MeasureId::ALL.into_iter().filter(|id| sentences.iter().any(|sentence| speaks_of(sentence, *id))).collect()
+}
+
+/// Whether a sentence speaks of a measure. `any` looks for words that begin so.
+fn speaks_of(sentence: &str, id: MeasureId) -> bool {
+    let any = |beginnings: &[&str]| beginnings.iter().any(|word| sentence.contains(&format!(" {word}")));
+    let database = any(&["database", "postgres", "db ", "sqlite"]);
+    let client = any(&["client credential", "machine to machine", "service account", "service token"]);
+    match id {
+        MeasureId::G1 => {
+            any(&["sensitive", "secret", "credential", "api key", "password"])
+                && any(&["hardcod", "hard cod", "codebase", "code base", "source code", "repositor", "in git"])
+        }
+        MeasureId::G2 => {
+            any(&["dependenc", "librar", "packages"])
+                && any(&["up to date", "update", "dependabot", "renovate", "outdated", "patched"])
+        }
+        MeasureId::A1 => {
+            any(&["password"]) && any(&["hash", "salt", "plain", "clear text", "cleartext", "argon", "bcrypt", "scrypt"])
+        }
+        MeasureId::A2 => any(&["password"]) && any(&["reset", "forgot", "forget", "recover"]) && any(&["mail", "email", "e mail", "link"]),
+        MeasureId::A3 => {
+            database
+                && any(&["password"])
+                && any(&["require", "strong", "protect", "access", "demand", "need"])
+                && !any(&["rotat", "hash", "plain", "stored"])
+        }
+        MeasureId::A4 => {
+            any(&["rotat", "changed every", "renewed every", "replaced every"])
+                && any(&["password", "credential"])
+                && !any(&["api key", "signing", "client secret"])
+        }
+        MeasureId::A5 => any(&["api key", "apikey"]) && !any(&["hardcod", "hard cod", "repositor"]),
+        MeasureId::A6 => client || (any(&["user scope"]) && any(&["do not", "do no", "don t", "without"]) && any(&["token"])),
+        MeasureId::A7 => {
+            any(&["user", "customer"])
+                && any(&["jwt", "json web token", "access token", "bearer token", "user token", "user s token"])
+                && any(&["require", "need", "must", "only", "demand"])
+                && !client
+                && !any(&["expire"])
+        }
+        MeasureId::A8 => any(&["auth0", "okta", "cognito", "keycloak", "entra", "identity provider", "foreign issuer", "external issuer"]),
+        MeasureId::A9 => {
+            any(&["scope"])
+                && any(&["all", "every", "each", "any"])
+                && !client
+                && !any(&["do not require", "do no require", "don t require", "without scope", "without user scope"])
+        }
+        MeasureId::A10 => {
+            any(&["jwt", "token", "session"])
+                && any(&["expire", "expiry", "lifetime", "valid for", "live for", "short lived", "last for"])
+                && !any(&["reset"])
+        }
+        MeasureId::N1 => {
+            database && any(&["network", "isolat", "private", "internet", "public", "exposed", "vpc", "firewall"])
+        }
+        MeasureId::N2 => any(&["cors", "cross origin"]) || (any(&["origin"]) && any(&["frontend", "front end"])),
+    }
+}
+
+/// Whether a line says that it takes its parent's place.
+pub(crate) fn replaces(text: &str) -> bool {
+    sentences(text).iter().any(|sentence| {
+        [" replaced by ", " superseded by ", " replaces ", " instead of it "].iter().any(|word| sentence.contains(word))
+    })
+}
+
+/// The environments that a line tells apart; one alone, or none, is no distinction.
+pub(crate) fn environments(text: &str) -> Vec<&'static str> {
+    let all = sentences(text).concat();
+    let known = [
+        ("development", [" dev ", " development "]),
+        ("staging", [" staging ", " stage "]),
+        ("production", [" prod ", " production "]),
+    ];
+    let named: Vec<_> = known
+        .into_iter()
+        .filter(|(_, words)| words.iter().any(|word| all.contains(word)))
+        .map(|(name, _)| name)
+        .collect();
+    if named.len() > 1 { named } else { Vec::new() }
+}
+
+/// The number before a unit of time, in seconds, in the sentence that speaks of the measure.
+pub(crate) fn promised(text: &str, id: MeasureId) -> Option<i64> {
+    sentences(text).iter().filter(|sentence| speaks_of(sentence, id)).find_map(|sentence| {
+        let words: Vec<&str> = sentence.split_whitespace().collect();
+        words.windows(2).find_map(|pair| {
+            let unit = match pair[1].trim_end_matches('s') {
+                "second" | "sec" => 1,
+                "minute" | "min" => 60,
+                "hour" => 3600,
+                "day" => 86_400,
+                "week" => 7 * 86_400,
+                "month" => 30 * 86_400,
+                "year" => 365 * 86_400,
+                _ => return None,
+            };
+            pair[0].parse::<i64>().ok()?.checked_mul(unit)
+        })
+    })
+}
+
+/// `15 min`, `24 h`, `90 d`: the largest unit that leaves nothing over.
+pub(crate) fn duration(seconds: i64) -> String {
+    for (unit, name) in [(86_400, "d"), (3600, "h"), (60, "min")] {
+        if seconds != 0 && seconds % unit == 0 && (seconds / unit > 1 || unit == 60 || seconds == unit) {
+            return format!("{} {name}", seconds / unit);
+        }
+    }
+    format!("{seconds} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_before_units() {
+        let promised = |text| promised(text, MeasureId::A10);
+        assert_eq!(promised("The JWT expires after 15 minutes."), Some(900));
+        assert_eq!(promised("A token has a lifetime of 1 hour"), Some(3600));
+        assert_eq!(promised("The JWT expires after X minutes."), None);
+        assert_eq!(promised("The JWT expires after 99999999999999999999 years"), None);
+    }
+
+    #[test]
+    fn durations_for_people() {
+        for (seconds, text) in
+            [(900, "15 min"), (3600, "1 h"), (86_400, "1 d"), (90, "90 s"), (7_776_000, "90 d"), (0, "0 s"), (5400, "90 min")]
+        {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn an_address_is_no_promise() {
+        assert!(measures("See [this](https://auth0.com/cors)").is_empty());
+    }
+}

@@ -1,0 +1,54 @@
+//! A6: endpoints that need no user's scopes need a token of the client-credentials flow (RFC 6749 section 4.4).
+//! Endpoints that are declared public are a waiver, with the reasons that somebody wrote down.
+
+use crate::config::{Access, Caller};
+use crate::evidence::Evidence;
+use crate::measures::no_endpoint_without_oauth::FORGED;
+use crate::measures::refusal;
+use crate::report::Claim;
+use crate::verdict::Verdict;
+use crate::world::World;
+use crate::world::inventory::{Endpoint, Inventory};
+use crate::world::matrix::Attempt;
+
+pub(crate) async fn claims(world: &World) -> Vec<Claim> {
+    let (inventory, matrix) = (&world.inventory, world.matrix().await);
+    let clients = |endpoint: &Endpoint| matches!(endpoint.caller(), Some(Caller::Client | Caller::Any));
+    let rows = |attempts: &[Attempt]| refusal::rows(inventory, matrix, attempts, clients);
+    let mut claims: Vec<Claim> = refusal::inventory(inventory).into_iter().collect();
+    claims.push(refusal::claim(
+        "no_client_endpoint_answers_without_a_token",
+        &rows(&[Attempt::NoToken]),
+        "give the endpoint client-credentials scopes in OpenAPI's security, or a [[gateway.route]]",
+    ));
+    claims.push(refusal::claim(
+        "forged_tokens_are_refused",
+        &rows(&FORGED),
+        "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
+    ));
+    claims.push(refusal::claim(
+        "a_users_token_is_refused",
+        &rows(&[Attempt::WrongCaller]),
+        "set caller = \"client\" on the route",
+    ));
+    claims.push(refusal::right_is_let_in("a_clients_token_is_let_in", inventory, matrix, clients));
+    claims.push(refusal::backend(world.config.backend.is_some(), inventory, matrix, clients));
+    claims.extend(public(inventory));
+    claims
+}
+
+fn public(inventory: &Inventory) -> Option<Claim> {
+    let evidence: Vec<_> = inventory
+        .endpoints
+        .iter()
+        .filter_map(|endpoint| match &endpoint.access {
+            Access::Public { reason } => {
+                Some(Evidence::configuration(format!("{} is public: {reason}", endpoint.name())))
+            }
+            _ => None,
+        })
+        .collect();
+    (!evidence.is_empty()).then(|| {
+        Claim::pass("no_endpoint_is_declared_public", evidence).but(Verdict::Waived)
+    })
+}

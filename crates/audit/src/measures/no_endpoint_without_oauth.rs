@@ -1,0 +1,53 @@
+//! A5: no endpoint is open to anything but OAuth, and the old API key is dead. RFC 6750 section 3, RFC 8725
+//! sections 2.1, 3.1 and 3.9; OWASP ASVS 5 9.1 and 9.2.
+
+use crate::evidence::Evidence;
+use crate::measures::refusal;
+use crate::report::Claim;
+use crate::world::World;
+use crate::world::forge::Forgery;
+use crate::world::inventory::Endpoint;
+use crate::world::matrix::Attempt;
+
+/// Every forgery.
+pub(crate) const FORGED: [Attempt; 4] = [
+    Attempt::Forged(Forgery::Garbage),
+    Attempt::Forged(Forgery::FlippedSignature),
+    Attempt::Forged(Forgery::AlgorithmNone),
+    Attempt::Forged(Forgery::PublicKeyAsSecret),
+];
+
+pub(crate) async fn claims(world: &World) -> Vec<Claim> {
+    let (inventory, matrix) = (&world.inventory, world.matrix().await);
+    let closed = |endpoint: &Endpoint| !endpoint.is_public();
+    let rows = |attempts: &[Attempt]| refusal::rows(inventory, matrix, attempts, closed);
+    let mut claims: Vec<Claim> = refusal::inventory(inventory).into_iter().collect();
+    claims.push(refusal::claim(
+        "no_endpoint_answers_without_a_token",
+        &rows(&[Attempt::NoToken]),
+        "give the endpoint scopes in OpenAPI's security, or a [[gateway.route]]",
+    ));
+    claims.push(refusal::claim(
+        "forged_tokens_are_refused",
+        &rows(&FORGED),
+        "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
+    ));
+    claims.push(refusal::claim(
+        "tokens_for_another_audience_are_refused",
+        &rows(&[Attempt::WrongAudience]),
+        "compare aud with gateway.audience",
+    ));
+    claims.push(api_key(world, &rows(&[Attempt::ApiKey])));
+    claims.push(refusal::backend(world.config.backend.is_some(), inventory, matrix, closed));
+    claims
+}
+
+/// Sent with reading methods alone: a key that is alive would act with any other.
+fn api_key(world: &World, rows: &[refusal::Row<'_>]) -> Claim {
+    let id = "the_old_api_key_is_dead";
+    if world.config.api_key.is_none() {
+        let evidence = Evidence::configuration("there is no old key to try");
+        return Claim::not_proven(id, vec![evidence], "set [audit] api_key_file to an old key of the auditor's own");
+    }
+    refusal::claim(id, rows, "revoke the key, or set gateway.api_keys.sunset to a date that has passed")
+}

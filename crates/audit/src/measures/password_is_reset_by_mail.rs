@@ -1,0 +1,164 @@
+//! A2: a password is reset by a link in an e-mail (OWASP Forgot Password Cheat Sheet; ASVS 5 6.4, 7.4.3): it leads to
+//! the issuer whatever a header says, opening it changes nothing, it works once, and it ends every session.
+
+use crate::config::Mode;
+use crate::evidence::Evidence;
+use crate::exercise::{Begun, Finished};
+use crate::report::Claim;
+use crate::verdict::Verdict;
+use crate::world::World;
+
+pub(crate) async fn claims(world: &World) -> Vec<Claim> {
+    if world.config.mode == Mode::Delegated {
+        let issuers = world.config.foreign_issuers.join(", ");
+        let evidence = Evidence::configuration(format!("users and their passwords live at {issuers}"));
+        return vec![Claim::pass("passwords_are_a_foreign_issuers", vec![evidence]).but(Verdict::Delegated)];
+    }
+    let id = "a_link_arrives_by_mail";
+    let begun = match world.begun().await {
+        Ok(begun) => begun,
+        Err(why) => {
+            let remedy = "set [audit] exercise and mailbox where a throw-away user may be made";
+            return vec![Claim::not_proven(id, vec![Evidence::http(why)], remedy)];
+        }
+    };
+    let mut claims = vec![alike(begun)];
+    let link = match &begun.link {
+        Ok(link) => link,
+        Err(why) => {
+            claims.push(Claim::not_proven(id, vec![Evidence::http(why)], "set [audit] mailbox; see the mail's outbox"));
+            return claims;
+        }
+    };
+    claims.push(Claim::pass(id, vec![Evidence::http("a mail with a link arrived at the throw-away address")]));
+    claims.push(leads_home(&link.origin, &world.config.issuer));
+    if let Ok(seen) = world.finished().await {
+        claims.extend(judge(seen));
+    }
+    claims
+}
+
+fn alike(begun: &Begun) -> Claim {
+    let id = "an_unknown_address_is_answered_alike";
+    match &begun.reset {
+        Err(why) => Claim::not_proven(id, vec![Evidence::http(why)], "let the auditor reach /password-reset"),
+        Ok([known, unknown]) => {
+            let what = format!("POST /users/password-reset: {} for a known address, {} for an unknown", known.0, unknown.0);
+            let evidence = vec![Evidence::http(what)];
+            if !(200..300).contains(&known.0) {
+                Claim::not_proven(id, evidence, "run the audit again when the throttle has emptied")
+            } else if known == unknown {
+                Claim::pass(id, evidence)
+            } else {
+                Claim::fail(id, evidence, "answer 202 with the same body always")
+            }
+        }
+    }
+}
+
+fn leads_home(origin: &str, issuer: &str) -> Claim {
+    let id = "the_links_host_comes_from_the_configuration";
+    let evidence = Evidence::http(format!("the link leads to {origin}, though X-Forwarded-Host named another"));
+    let home = url::Url::parse(issuer).map(|url| url.origin().ascii_serialization());
+    if home.is_ok_and(|home| home == origin) {
+        Claim::pass(id, vec![evidence])
+    } else {
+        Claim::fail(id, vec![evidence], "take the link's host from identity.issuer, never from a header")
+    }
+}
+
+fn judge(seen: &Finished) -> Vec<Claim> {
+    let done = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
+    let refused = |status: Option<u16>| status.is_some_and(|status| (400..429).contains(&status));
+    let said = |status: Option<u16>| status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let used = done(seen.first_use);
+    let first = format!("the first use got {}", said(seen.first_use));
+    let mut claims = Vec::new();
+    let mut claim = |id: &str, good: bool, bad: bool, evidence: Evidence, remedy: &str| {
+        let evidence = vec![evidence];
+        claims.push(match (bad, good) {
+            (true, _) => Claim::fail(id, evidence, remedy),
+            (_, true) => Claim::pass(id, evidence),
+            _ => Claim::not_proven(id, evidence, remedy),
+        });
+    };
+    let opened = seen.opened.iter().map(u16::to_string).collect::<Vec<_>>().join(" and ");
+    claim(
+        "opening_the_link_changes_nothing",
+        used && seen.opened.len() == 2 && seen.alive_before == Some(200),
+        seen.opened.len() == 2 && (refused(seen.first_use) || seen.alive_before == Some(401)),
+        Evidence::http(format!("GET of the link got {opened}; the session then got {}", said(seen.alive_before)))
+            .beside(first.clone()),
+        "spend the token at the form's POST alone",
+    );
+    claim(
+        "the_link_works_once",
+        used && refused(seen.second_use),
+        used && done(seen.second_use),
+        Evidence::http(format!("the second use got {}", said(seen.second_use))).beside(first.clone()),
+        "spend the token by one conditional UPDATE",
+    );
+    claim(
+        "the_reset_ends_every_session",
+        used && seen.alive_before == Some(200) && seen.session_after == Some(401) && !done(seen.refresh_after),
+        used && (seen.session_after == Some(200) || done(seen.refresh_after)),
+        Evidence::http(format!(
+            "after it the old token got {}, the old refresh token {}",
+            said(seen.session_after),
+            said(seen.refresh_after)
+        ))
+        .beside(format!("before it the token got {}", said(seen.alive_before))),
+        "end the user's sessions in the transaction that sets the password",
+    );
+    claim(
+        "the_new_password_takes_the_old_ones_place",
+        used && done(seen.new_password) && seen.old_password == Some(401),
+        used && (done(seen.old_password) || seen.new_password == Some(401)),
+        Evidence::http(format!("the old password got {}", said(seen.old_password)))
+            .beside(format!("the new one got {}", said(seen.new_password))),
+        "replace the hash",
+    );
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Finished {
+        Finished {
+            opened: vec![200, 200],
+            alive_before: Some(200),
+            first_use: Some(204),
+            second_use: Some(400),
+            session_after: Some(401),
+            refresh_after: Some(401),
+            old_password: Some(401),
+            new_password: Some(200),
+            deleted: Some(204),
+        }
+    }
+
+    fn verdicts(seen: &Finished) -> Vec<Verdict> {
+        judge(seen).iter().map(|claim| claim.verdict).collect()
+    }
+
+    #[test]
+    fn each_defence_has_a_claim_of_its_own() {
+        use Verdict::{Fail, NotProven, Pass};
+        assert_eq!(verdicts(&sound()), [Pass, Pass, Pass, Pass]);
+        assert_eq!(verdicts(&Finished { second_use: Some(204), ..sound() }), [Pass, Fail, Pass, Pass]);
+        assert_eq!(verdicts(&Finished { session_after: Some(200), ..sound() }), [Pass, Pass, Fail, Pass]);
+        assert_eq!(verdicts(&Finished { refresh_after: Some(200), ..sound() }), [Pass, Pass, Fail, Pass]);
+        assert_eq!(verdicts(&Finished { old_password: Some(200), ..sound() }), [Pass, Pass, Pass, Fail]);
+        let spent = Finished { first_use: Some(400), ..sound() };
+        assert_eq!(verdicts(&spent), [Fail, NotProven, NotProven, NotProven]);
+        assert_eq!(verdicts(&Finished::default()), [NotProven; 4]);
+    }
+
+    #[test]
+    fn the_links_host_is_the_issuers() {
+        assert_eq!(leads_home("https://auth.example.com", "https://auth.example.com/").verdict, Verdict::Pass);
+        assert_eq!(leads_home("https://attacker.example", "https://auth.example.com/").verdict, Verdict::Fail);
+    }
+}

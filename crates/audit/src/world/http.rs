@@ -1,0 +1,308 @@
+//! The auditor's own HTTP client: three seconds for an answer, no redirects, bounded bodies, and the freedom to send
+//! what a well-mannered client would not (two Origins, a forged token).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::evidence::Transcript;
+
+/// How long an answer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// The most of a body that is read; what is longer is cut.
+const MAXIMUM_BODY: usize = 1024 * 1024;
+/// Probes that are under way at once: enough for a distant host, too few to be a load.
+const AT_ONCE: usize = 8;
+/// Headers of an answer that stand in a transcript; none of them carries a secret.
+const SHOWN: [&str; 8] = [
+    "www-authenticate",
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-credentials",
+    "vary",
+    "location",
+    "content-type",
+    "x-request-id",
+];
+
+/// What stands in `Authorization` or another secret header. Prints as its label.
+#[derive(Clone)]
+pub(crate) struct Credential {
+    header: HeaderName,
+    value: SecretString,
+    label: String,
+}
+
+impl Credential {
+    pub(crate) fn bearer(token: &SecretString, label: impl Into<String>) -> Self {
+        Self {
+            header: http::header::AUTHORIZATION,
+            value: format!("Bearer {}", token.expose_secret()).into(),
+            label: format!("Bearer ({})", label.into()),
+        }
+    }
+
+    /// A secret header of another name; none when the name is no header's.
+    pub(crate) fn header(name: &str, value: &SecretString, label: impl Into<String>) -> Option<Self> {
+        let header = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some(Self { header, value: value.clone(), label: format!("({})", label.into()) })
+    }
+
+    pub(crate) fn basic(user: &str, password: &SecretString) -> Self {
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+        Self {
+            header: http::header::AUTHORIZATION,
+            value: format!("Basic {pair}").into(),
+            label: format!("Basic (client {user})"),
+        }
+    }
+}
+
+/// A request that the auditor sends.
+#[derive(Clone)]
+pub(crate) struct Probe {
+    method: Method,
+    url: String,
+    headers: Vec<(HeaderName, String)>,
+    credential: Option<Credential>,
+    body: Option<(&'static str, Bytes)>,
+}
+
+impl Probe {
+    pub(crate) fn new(method: &str, url: impl Into<String>) -> Self {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
+        Self { method, url: url.into(), headers: Vec::new(), credential: None, body: None }
+    }
+
+    /// Adds a header; two of one name are sent twice.
+    #[must_use]
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((HeaderName::from_static(name), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with(mut self, credential: Option<Credential>) -> Self {
+        self.credential = credential;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn json(mut self, body: &serde_json::Value) -> Self {
+        self.body = Some(("application/json", Bytes::from(body.to_string())));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn form(mut self, fields: &[(&str, &str)]) -> Self {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        self.body = Some(("application/x-www-form-urlencoded", Bytes::from(form.finish())));
+        self
+    }
+
+    /// The request as it may be printed: no body, and of a credential its label.
+    fn printed(&self) -> String {
+        let mut text = format!("{} {}", self.method, without_query(&self.url));
+        for (name, value) in &self.headers {
+            text.push_str(&format!("\n{name}: {value}"));
+        }
+        if let Some(credential) = &self.credential {
+            text.push_str(&format!("\n{}: {}", credential.header, credential.label));
+        }
+        text
+    }
+}
+
+/// A query may hold a reset token.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) transcript: Transcript,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// Every value of a header, joined as if it had been one.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let values: Vec<_> =
+            self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// RFC 6750 section 3.1: the token is good, its scopes do not suffice.
+    pub(crate) fn insufficient_scope(&self) -> bool {
+        self.status == 403
+            && self.header("www-authenticate").is_some_and(|value| value.contains("insufficient_scope"))
+    }
+}
+
+/// No answer came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreachable(pub(crate) String);
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(crate) type Sent = Result<Answer, Unreachable>;
+
+/// The client.
+pub(crate) struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    agent: String,
+}
+
+impl Http {
+    /// `authority`: PEM certificates to trust instead of the system's.
+    pub(crate) fn new(agent: String, authority: Option<&[u8]>) -> Self {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls(authority))
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Self { client: Client::builder(TokioExecutor::new()).build(connector), agent }
+    }
+
+    pub(crate) async fn send(&self, probe: Probe) -> Sent {
+        match tokio::time::timeout(PATIENCE, self.exchange(probe)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(Unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+        }
+    }
+
+    /// Sends all of them, a few at once; the answers keep the order.
+    pub(crate) async fn send_all(&self, probes: Vec<Probe>) -> Vec<Sent> {
+        futures_util::stream::iter(probes.into_iter().map(|probe| self.send(probe)))
+            .buffered(AT_ONCE)
+            .collect()
+            .await
+    }
+
+    async fn exchange(&self, probe: Probe) -> Sent {
+        let printed = probe.printed();
+        let cannot = |_| Unreachable(format!("{} cannot be sent", without_query(&probe.url)));
+        let (content_type, body) = probe.body.clone().map_or((None, Bytes::new()), |(kind, body)| (Some(kind), body));
+        let mut request =
+            Request::builder().method(probe.method.clone()).uri(&probe.url).body(Full::new(body)).map_err(cannot)?;
+        let headers = request.headers_mut();
+        if let Ok(agent) = HeaderValue::from_str(&self.agent) {
+            headers.insert(http::header::USER_AGENT, agent);
+        }
+        // A cache in between must not answer a stranger with what it keeps for a friend.
+        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+        if let Some(kind) = content_type {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        for (name, value) in &probe.headers {
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| Unreachable(format!("header {name} cannot be sent")))?;
+            headers.append(name, value);
+        }
+        if let Some(credential) = &probe.credential {
+            let mut value = HeaderValue::from_str(credential.value.expose_secret())
+                .map_err(|_| Unreachable(format!("header {} cannot be sent", credential.header)))?;
+            value.set_sensitive(true);
+            headers.append(&credential.header, value);
+        }
+        let response = self.client.request(request).await.map_err(|error| Unreachable(reason(&error)))?;
+        let (head, body) = response.into_parts();
+        // A body that is too long or breaks off is as good as none: the status has arrived.
+        let body = Limited::new(body, MAXIMUM_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let mut shown = head.status.as_u16().to_string();
+        for name in SHOWN {
+            for value in head.headers.get_all(name) {
+                shown.push_str(&format!("\n{name}: {}", without_query(&String::from_utf8_lossy(value.as_bytes()))));
+            }
+        }
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            transcript: Transcript { request: printed, response: shown },
+        })
+    }
+}
+
+/// The innermost cause: "connection refused" says more than "client error".
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().to_lowercase()
+}
+
+fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = || {
+        rustls::ClientConfig::builder_with_provider(std::sync::Arc::clone(&provider))
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .ok()
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    match authority {
+        Some(pem) => {
+            let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
+            roots.add_parsable_certificates(certificates);
+        }
+        None => {
+            if let Some(Ok(native)) = builder().map(|builder| builder.with_native_roots()) {
+                return native.with_no_client_auth();
+            }
+        }
+    }
+    // A machine without certificates can still audit over http; over https nothing will be trusted.
+    match builder() {
+        Some(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
+        None => rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcript_shows_no_secret() {
+        let secret = SecretString::from("eyJ0b3A.secret.value");
+        let probe = Probe::new("GET", "https://api.example.com/reset?token=hidden")
+            .header("origin", "https://evil.example")
+            .with(Some(Credential::bearer(&secret, "the right token")))
+            .form(&[("client_secret", "hidden")]);
+        let printed = probe.printed();
+        assert_eq!(
+            printed,
+            "GET https://api.example.com/reset\norigin: https://evil.example\nauthorization: Bearer (the right token)"
+        );
+        let key = Credential::header("API-Key", &secret, "an old API key").unwrap();
+        assert!(!Probe::new("GET", "http://x/").with(Some(key)).printed().contains("secret"));
+        let basic = Credential::basic("audit", &secret);
+        assert!(Probe::new("GET", "http://x/").with(Some(basic)).printed().ends_with("Basic (client audit)"));
+    }
+}
