@@ -16,7 +16,7 @@ pub enum Error {
     #[error(transparent)]
     Hash(#[from] HashError),
     /// No such thing.
-    #[error("there is no {kind} {name}{}", known(.known))]
+    #[error("there is no {kind} {name}{}", among(.known))]
     Unknown {
         /// `api`, `role`, `application`, `user` or `key`.
         kind: &'static str,
@@ -95,6 +95,6 @@ fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-fn known(names: &[String]) -> String {
+fn among(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) }
 }

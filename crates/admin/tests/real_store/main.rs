@@ -1,0 +1,6 @@
+//! Administration on a real SQLCipher store in a temporary folder.
+
+mod api_keys;
+mod apply;
+mod nouns;
+mod world;
