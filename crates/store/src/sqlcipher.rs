@@ -120,13 +120,20 @@ async fn examine(path: &Path) -> Result<(), Fault> {
         if length > 0 {
             return match file.read_exact(&mut head) {
                 Ok(()) if &head == PLAIN => Err(Fault::NotEncrypted { path: path.to_owned() }),
-                Ok(()) if length >= PAGE => Ok(()),
+                // Pages are written whole, unless the machine failed; then the log beside the file has them.
+                Ok(()) if length >= PAGE && (length.is_multiple_of(PAGE) || log_beside(path)) => Ok(()),
                 _ => Err(Fault::Damaged { path: path.to_owned() }),
             };
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Err(Fault::Empty { path: path.to_owned() })
+}
+
+fn log_beside(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
 }
 
 /// The checks of every new connection; the writer also sees to the journal.

@@ -18,13 +18,18 @@ const ATTEMPTS: u32 = 8;
 pub(crate) type Transaction = Arc<DatabaseTransaction>;
 
 impl Store {
-    /// Runs reads on a connection of the pool.
+    /// Runs reads on a connection of the pool. Who looks for a text that PostgreSQL cannot hold finds nothing, as on
+    /// SQLCipher.
     pub(crate) async fn read<T, W>(&self, work: impl Fn(DatabaseConnection) -> W) -> Result<T, Fault>
     where
+        T: Default,
         W: Future<Output = Result<T, Fault>>,
     {
         let connections = self.inner.connections.load_full();
-        work(connections.read.clone()).await.map_err(|fault| self.locate(fault))
+        match work(connections.read.clone()).await {
+            Err(Fault::Unstorable) => Ok(T::default()),
+            outcome => outcome.map_err(|fault| self.locate(fault)),
+        }
     }
 
     /// Runs one transaction: commits when the work succeeds, rolls back when it fails. The work may run again from its

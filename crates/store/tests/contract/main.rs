@@ -57,6 +57,7 @@ contracts! {
         deleting_takes_everything_along,
         a_rehash_is_a_compare_and_swap,
         a_new_password_ends_every_session,
+        a_change_by_the_old_password_does_not_undo_a_reset,
         text_is_compared_byte_for_byte,
     }
     roles {
@@ -115,6 +116,7 @@ contracts! {
         the_limit_is_the_limit,
         a_window_that_is_over_begins_anew,
         clearing_empties_one_bucket,
+        an_attempt_is_given_back,
         a_limit_of_zero_allows_nothing,
         a_clock_that_was_wrong_does_not_lock_for_ever,
     }

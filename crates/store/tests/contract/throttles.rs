@@ -32,6 +32,19 @@ pub async fn clearing_empties_one_bucket(store: &Store) {
     assert!(!store.take_throttle("b", 1, 60, NOW).await.unwrap().allowed);
 }
 
+pub async fn an_attempt_is_given_back(store: &Store) {
+    assert!(store.take_throttle("bucket", 1, 60, NOW).await.unwrap().allowed);
+    store.give_back_throttle("bucket").await.unwrap();
+    assert!(store.take_throttle("bucket", 1, 60, NOW + 1).await.unwrap().allowed);
+    // No credit below nothing, and none for a bucket that nobody took from.
+    for _ in 0..3 {
+        store.give_back_throttle("bucket").await.unwrap();
+        store.give_back_throttle("unknown").await.unwrap();
+    }
+    assert!(store.take_throttle("bucket", 1, 60, NOW + 2).await.unwrap().allowed);
+    assert!(!store.take_throttle("bucket", 1, 60, NOW + 3).await.unwrap().allowed);
+}
+
 pub async fn a_limit_of_zero_allows_nothing(store: &Store) {
     assert!(!store.take_throttle("bucket", 0, 60, NOW).await.unwrap().allowed);
     assert!(store.take_throttle("bucket", 1, 60, NOW).await.unwrap().allowed);

@@ -142,6 +142,19 @@ pub async fn a_new_password_ends_every_session(store: &Store) {
     assert!(!store.change_password("usr_nobody", "new", NOW).await.unwrap());
 }
 
+pub async fn a_change_by_the_old_password_does_not_undo_a_reset(store: &Store) {
+    let id = user(store, "ada").await;
+    session(store, "s1", &id, 1).await;
+    assert!(!store.change_password_from(&id, "another hash", "mine", NOW + 1).await.unwrap());
+    assert_eq!(store.session("s1").await.unwrap().unwrap().ended_at, None);
+    assert!(store.change_password_from(&id, "hash of ada", "mine", NOW + 2).await.unwrap());
+    assert_eq!(store.session("s1").await.unwrap().unwrap().ended_at, Some(NOW + 2));
+    assert!(!store.change_password_from(&id, "hash of ada", "theirs", NOW + 3).await.unwrap());
+    let user = store.user(&id).await.unwrap().unwrap();
+    assert_eq!((user.password_hash.as_deref(), user.not_before), (Some("mine"), NOW + 2));
+    assert!(!store.change_password_from("usr_nobody", "", "x", NOW).await.unwrap());
+}
+
 /// Neither engine folds case or accents, trims, or takes a wildcard for anything but itself.
 pub async fn text_is_compared_byte_for_byte(store: &Store) {
     user(store, "ada").await;
