@@ -107,6 +107,9 @@ impl<'s> Exchange<'s> {
         notes: &mut Notes<'s>,
     ) -> Result<Response<AnswerBody>, Problem> {
         let config = &self.snapshot.config;
+        // First of all, since the page may read every answer, refusals too.
+        let origin = Origin::of(request.headers(), &config.origins);
+        notes.frontend = origin.frontend();
         let host = self.enforce(target::one_host(&request), notes)?;
         let path = self.enforce(path.as_ref().map_err(|why| Denial::AmbiguousPath(*why)), notes)?;
         if let Some(path) = path
@@ -121,8 +124,6 @@ impl<'s> Exchange<'s> {
             notes.rule = Some(rule);
         }
 
-        let origin = Origin::of(request.headers(), &config.origins);
-        notes.frontend = origin.frontend();
         self.enforce(origin.authorize(&request), notes)?;
         if let (Some(path), Some(session)) = (path, &self.visit.gateway.ports.session_api)
             && session.serves(path)
