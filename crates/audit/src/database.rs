@@ -97,8 +97,12 @@ pub(crate) async fn scan_all(config: &Config, begun: Option<&Begun>) -> Vec<Scan
     for (name, location) in [("the store", &config.store), ("[audit] database", &config.database)] {
         if let Some(location) = location {
             let found = match location {
-                Location::SqlCipher { path, key } => sqlcipher::scan(path, key.expose_secret(), &needles).await,
-                Location::Postgres { url, password } => postgres::scan(url, password.as_ref(), &needles).await,
+                Location::SqlCipher { path, key } => {
+                    sqlcipher::scan(path, key.expose_secret(), &needles).await
+                }
+                Location::Postgres { url, password } => {
+                    postgres::scan(url, password.as_ref(), &needles).await
+                }
             };
             scans.push(Scan { name, found });
         }
@@ -117,7 +121,8 @@ mod tests {
         let hit = |value: &[u8]| needles.iter().any(|needle| contains(value, needle));
         assert!(hit(b"{\"p\":\"Zq0123456789abcdef\"}"));
         for before in ["", "x", "xy"] {
-            let text = base64::engine::general_purpose::STANDARD.encode(format!("{before}Zq0123456789abcdef!"));
+            let text =
+                base64::engine::general_purpose::STANDARD.encode(format!("{before}Zq0123456789abcdef!"));
             assert!(hit(text.as_bytes()), "{before}");
         }
         assert!(hit(b"5a7130313233343536373839616263646566"));

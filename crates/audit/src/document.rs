@@ -115,7 +115,10 @@ impl Document {
     /// The number that the document promises for a measure, in seconds; none where it says X or nothing.
     #[must_use]
     pub fn promised(&self, id: MeasureId) -> Option<i64> {
-        self.lines.iter().filter(|line| line.own.contains(&id)).find_map(|line| words::promised(&line.text, id))
+        self.lines
+            .iter()
+            .filter(|line| line.own.contains(&id))
+            .find_map(|line| words::promised(&line.text, id))
     }
 }
 

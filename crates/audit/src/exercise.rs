@@ -87,7 +87,8 @@ async fn log_in(
     let answer =
         world.tokens.log_in(&world.config, &world.http, email, password.expose_secret(), None).await?;
     let body = answer.json().unwrap_or_default();
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(|text| SecretString::from(text.to_owned()));
+    let text =
+        |name: &str| body.get(name).and_then(Value::as_str).map(|text| SecretString::from(text.to_owned()));
     match text("access_token") {
         Some(token) if answer.status == 200 => Ok((token, text("refresh_token"))),
         _ => Err(format!("the throw-away user could not log in: {}", answer.status)),
@@ -135,8 +136,13 @@ fn link_in(text: &str) -> Option<Link> {
     let edges = |c: char| matches!(c, '<' | '>' | '(' | ')' | '"' | '\'' | '.' | ',');
     text.split_whitespace().map(|word| word.trim_matches(edges)).find_map(|word| {
         let url = url::Url::parse(word).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-        let token = url.query_pairs().find(|(name, _)| name == "token").map(|(_, value)| value.into_owned())?;
-        Some(Link { origin: url.origin().ascii_serialization(), token: token.into(), url: word.to_owned().into() })
+        let token =
+            url.query_pairs().find(|(name, _)| name == "token").map(|(_, value)| value.into_owned())?;
+        Some(Link {
+            origin: url.origin().ascii_serialization(),
+            token: token.into(),
+            url: word.to_owned().into(),
+        })
     })
 }
 
@@ -163,7 +169,8 @@ pub(crate) async fn finish(world: &World, begun: &Begun) -> Finished {
             let body = json!({"refresh_token": refresh.expose_secret()});
             seen.refresh_after = session(world, "POST", "/session/refresh", &body).await;
         }
-        let log_in = |password: &SecretString| json!({"email": begun.email, "password": password.expose_secret()});
+        let log_in =
+            |password: &SecretString| json!({"email": begun.email, "password": password.expose_secret()});
         seen.old_password = session(world, "POST", "/session", &log_in(&begun.password)).await;
         seen.new_password = session(world, "POST", "/session", &log_in(&new)).await;
         if seen.new_password == Some(200) {
@@ -181,7 +188,12 @@ async fn status(world: &World, probe: Probe) -> Option<u16> {
 }
 
 async fn session(world: &World, method: &str, path: &str, body: &Value) -> Option<u16> {
-    world.tokens.session(&world.config, &world.http, method, path, body).await.ok().map(|answer| answer.status)
+    world
+        .tokens
+        .session(&world.config, &world.http, method, path, body)
+        .await
+        .ok()
+        .map(|answer| answer.status)
 }
 
 async fn me(config: &Config, world: &World, method: &str, token: &SecretString) -> Option<u16> {
@@ -195,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_link_is_found_in_a_mail() {
-        let link = link_in("Hello,\n\n  <https://auth.example.com/reset?token=abc-_1>.\nBye http://x/").unwrap();
+        let link =
+            link_in("Hello,\n\n  <https://auth.example.com/reset?token=abc-_1>.\nBye http://x/").unwrap();
         assert_eq!(link.origin, "https://auth.example.com");
         assert_eq!(link.token.expose_secret(), "abc-_1");
         assert!(link_in("no link, https://auth.example.com/ has no token").is_none());

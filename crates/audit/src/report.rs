@@ -308,7 +308,8 @@ mod tests {
             report.run.environment = environment.into();
             report
         };
-        let ticked = |with: &[Report]| markdown::render(Some(&document), &of("production"), with).starts_with("- [x]");
+        let ticked =
+            |with: &[Report]| markdown::render(Some(&document), &of("production"), with).starts_with("- [x]");
         assert!(!ticked(&[]));
         assert!(ticked(&[of("staging")]));
         let mut old = of("staging");

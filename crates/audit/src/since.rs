@@ -65,7 +65,8 @@ fn regressions(earlier: &Report, now: &Report) -> Vec<Regression> {
     let mut found = Vec::new();
     for was in &earlier.measures {
         let Some(is) = now.measures.iter().find(|measure| measure.id == was.id) else { continue };
-        if good(was.verdict) && (!good(is.verdict) || (was.verdict == Verdict::Pass && is.verdict == Verdict::Waived))
+        if good(was.verdict)
+            && (!good(is.verdict) || (was.verdict == Verdict::Pass && is.verdict == Verdict::Waived))
         {
             found.push(Regression { measure: was.id, claim: None, was: was.verdict, is: Some(is.verdict) });
         }

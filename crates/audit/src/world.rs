@@ -46,7 +46,8 @@ impl World {
             let callers = |caller: Option<Caller>| caller.is_some_and(wanted);
             inventory.endpoints.iter().filter(|e| callers(e.caller())).flat_map(|e| e.scopes()).collect()
         };
-        let tokens = Tokens::new(scopes(|caller| caller != Caller::Client), scopes(|caller| caller != Caller::User));
+        let tokens =
+            Tokens::new(scopes(|caller| caller != Caller::Client), scopes(|caller| caller != Caller::User));
         Self {
             http: Http::new(agent, config.certificate_authority.as_deref()),
             now: (config.clock)(),
@@ -125,7 +126,9 @@ impl World {
             if let Ok(token) = self.full(kind).await {
                 tokens.push((Arc::clone(&token), let_in));
             }
-            for endpoint in self.inventory.endpoints.iter().filter(|e| !e.is_safe() && e.caller() == Some(kind)) {
+            for endpoint in
+                self.inventory.endpoints.iter().filter(|e| !e.is_safe() && e.caller() == Some(kind))
+            {
                 if let Ok(token) = self.lacking(kind, &endpoint.scopes()).await {
                     // Its control is the answer 403 instead of 401: a good token without the scope.
                     if !tokens.iter().any(|(other, _)| other.scopes == token.scopes && other.kind == kind) {

@@ -2,15 +2,17 @@
 //! proven.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ask;
 mod world;
 
 use std::sync::atomic::Ordering;
 
+use ask::{claim, measure};
 use audit::MeasureId::{A1, A2, A3, A5, A6, A7, A9, A10, N2};
 use audit::config::{Access, Location, Mode, Route};
 use audit::report::{json, markdown, text};
 use audit::{Only, Verdict, exit_code};
-use world::{World, audit as measure, claim, fails, given, not_proven};
+use world::{World, fails, given, not_proven};
 
 #[tokio::test]
 async fn a_sound_world_passes_everything_on_the_second_run() {
@@ -40,7 +42,9 @@ async fn a_sound_world_passes_everything_on_the_second_run() {
     for line in ["- [x] No plain passwords", "- [x] All backend endpoints", "  - [x] Replaced by OAuth"] {
         assert!(document.contains(line), "{line} in {document}");
     }
-    for line in ["- [ ] No sensitive data", "- [ ] All user specific endpoints", "- [ ] The database will reside"] {
+    for line in
+        ["- [ ] No sensitive data", "- [ ] All user specific endpoints", "- [ ] The database will reside"]
+    {
         assert!(document.contains(line), "{line} in {document}");
     }
     assert!(document.contains("(X: 15 min, access_token_lifetime)"));
@@ -203,15 +207,24 @@ async fn the_matrix_is_not_proven_without_control() {
     not_proven(A6, "no_client_endpoint_answers_without_a_token", |config| config.client = None).await;
     not_proven(A7, "no_user_endpoint_answers_without_a_token", |config| config.user = None).await;
     not_proven(A9, "the_right_scope_is_let_in", |config| config.user = None).await;
-    not_proven(A9, "every_endpoint_is_known", |config| config.openapi = Some("/nonexistent.yaml".into())).await;
-    not_proven(A5, "no_endpoint_answers_without_a_token", |config| config.target = "http://127.0.0.1:9".into()).await;
+    not_proven(A9, "every_endpoint_is_known", |config| config.openapi = Some("/nonexistent.yaml".into()))
+        .await;
+    not_proven(A5, "no_endpoint_answers_without_a_token", |config| {
+        config.target = "http://127.0.0.1:9".into()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a6_fails_when_a_users_token_opens_a_clients_endpoint() {
     let world = World::start(&["caller check", "scope check"]).await;
     let report = measure(world.config(), A6).await;
-    assert_eq!(claim(&report, "a_users_token_is_refused").verdict, Verdict::Fail, "{:#?}", report.measures[0]);
+    assert_eq!(
+        claim(&report, "a_users_token_is_refused").verdict,
+        Verdict::Fail,
+        "{:#?}",
+        report.measures[0]
+    );
     fails("token check", A6, "no_client_endpoint_answers_without_a_token").await;
 }
 
@@ -220,7 +233,8 @@ async fn a6_with_public_endpoints_is_waived_with_the_reasons() {
     let world = World::start(&[]).await;
     let mut config = world.config();
     let reason = "liveness probe".to_owned();
-    config.routes = vec![Route { method: "GET".into(), path: "/health".into(), access: Access::Public { reason } }];
+    config.routes =
+        vec![Route { method: "GET".into(), path: "/health".into(), access: Access::Public { reason } }];
     let report = measure(config, A6).await;
     assert_eq!(report.measures[0].verdict, Verdict::Waived, "{:#?}", report.measures[0]);
     let evidence = &claim(&report, "no_endpoint_is_declared_public").evidence[0];
@@ -239,7 +253,9 @@ async fn a7_fails_without_its_defences() {
 async fn a9_fails_without_the_scope_check() {
     let report = fails("scope check", A9, "a_missing_scope_is_refused").await;
     let claim = claim(&report, "a_missing_scope_is_refused");
-    assert!(claim.evidence[0].request.as_ref().unwrap().contains("authorization: Bearer (a user's token with"));
+    assert!(
+        claim.evidence[0].request.as_ref().unwrap().contains("authorization: Bearer (a user's token with")
+    );
 }
 
 // --- A10
@@ -253,7 +269,12 @@ async fn a10_fails_without_its_defences() {
     measure(world.config(), A10).await;
     world.now.fetch_add(1000, Ordering::SeqCst);
     let report = measure(world.config(), A10).await;
-    assert_eq!(claim(&report, "an_expired_token_is_refused").verdict, Verdict::Fail, "{:#?}", report.measures[0]);
+    assert_eq!(
+        claim(&report, "an_expired_token_is_refused").verdict,
+        Verdict::Fail,
+        "{:#?}",
+        report.measures[0]
+    );
     assert_eq!(*world.acted.lock().unwrap(), Vec::<String>::new());
 }
 

@@ -1,8 +1,9 @@
 //! A1 and A3 on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
+mod ask;
 
+use ask::{claim, measure};
 use audit::MeasureId::{A1, A3};
 use audit::config::{Database, Location};
 use audit::{Config, Verdict};
@@ -10,7 +11,6 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use testkit::postgres::Postgres;
-use world::{audit as measure, claim};
 
 fn config(url: String, password: &str) -> Config {
     let mut config = Config::new("http://127.0.0.1:9", "http://127.0.0.1:9/", "a", Arc::new(|| 0));
@@ -33,7 +33,10 @@ async fn a3_passes_on_scram_with_a_role_of_its_own() {
         assert_eq!(claim.verdict, Verdict::Pass, "{claim:#?}");
     }
     let refused = claim(&report, "backend_wrong_password_is_refused");
-    assert!(refused.evidence[0].what.contains("superuser (28P01)"), "every login role was tried: {refused:#?}");
+    assert!(
+        refused.evidence[0].what.contains("superuser (28P01)"),
+        "every login role was tried: {refused:#?}"
+    );
 }
 
 #[tokio::test]
@@ -55,9 +58,9 @@ async fn a3_is_not_proven_without_the_right_password() {
 #[tokio::test]
 async fn a3_fails_where_a_login_is_trusted() {
     let server = Postgres::start();
-    let file = server.sql("postgres", "SHOW hba_file");
+    let file = server.run_sql("postgres", "SHOW hba_file");
     std::fs::write(file.trim(), "host all all 127.0.0.1/32 trust\nlocal all all trust\n").unwrap();
-    server.sql("postgres", "SELECT pg_reload_conf()");
+    server.run_sql("postgres", "SELECT pg_reload_conf()");
     // The reload reaches new sessions a moment later.
     for _ in 0..50 {
         let wrong = server.url("postgres").replacen("superuser@", "superuser:wrong@", 1);

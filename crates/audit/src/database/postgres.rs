@@ -100,7 +100,11 @@ pub(crate) async fn asked(host: &str, port: u16, role: &str, database: &str) -> 
 }
 
 /// Reads every value that has a text form, and every binary one.
-pub(crate) async fn scan(url: &str, password: Option<&SecretString>, needles: &Needles) -> Result<Found, String> {
+pub(crate) async fn scan(
+    url: &str,
+    password: Option<&SecretString>,
+    needles: &Needles,
+) -> Result<Found, String> {
     let mut connection = connect(&options(url, password)?).await.map_err(|refusal| match refusal {
         Refusal::Login(code) => format!("the login was refused ({code})"),
         Refusal::Other(why) => why,
@@ -139,7 +143,8 @@ async fn read(connection: &mut PgConnection, needles: &Needles) -> Result<Found,
             found.unread.push(format!("{schema}.{table}.{name} ({why})"));
             continue;
         }
-        let value = if binary { quoted(&name) } else { format!("convert_to({}::text, 'UTF8')", quoted(&name)) };
+        let value =
+            if binary { quoted(&name) } else { format!("convert_to({}::text, 'UTF8')", quoted(&name)) };
         let sql = format!(
             "SELECT {value} FROM ONLY {}.{} WHERE {} IS NOT NULL",
             quoted(&schema),
@@ -149,7 +154,9 @@ async fn read(connection: &mut PgConnection, needles: &Needles) -> Result<Found,
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         loop {
             match rows.try_next().await {
-                Ok(Some(row)) => found.see(needles, &format!("{schema}.{table}"), &name, row.try_get::<&[u8], _>(0)?),
+                Ok(Some(row)) => {
+                    found.see(needles, &format!("{schema}.{table}"), &name, row.try_get::<&[u8], _>(0)?)
+                }
                 Ok(None) => break,
                 Err(error) => {
                     found.unread.push(format!("{schema}.{table}.{name} ({})", reason(&error)));

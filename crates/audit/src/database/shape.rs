@@ -54,7 +54,9 @@ fn phc(parts: &[&str]) -> Option<Shape> {
             _ => Some(Shape::Strong { format: "bcrypt", salt: salt.into() }),
         };
     }
-    if rest.len() > 1 && matches!(*format, "1" | "5" | "6" | "y" | "apr1" | "md5" | "sha1" | "sha256" | "sha512") {
+    if rest.len() > 1
+        && matches!(*format, "1" | "5" | "6" | "y" | "apr1" | "md5" | "sha1" | "sha256" | "sha512")
+    {
         return weak(format!("crypt format ${format}$"), None);
     }
     let rest = rest.iter().filter(|part| !part.starts_with("v=")).copied().collect::<Vec<_>>();
@@ -103,8 +105,29 @@ pub(crate) fn names_a_password(name: &str) -> bool {
         lower = c.is_lowercase();
     }
     let about = [
-        "at", "id", "date", "time", "changed", "updated", "expires", "expiry", "required", "policy", "hint", "url",
-        "reset", "resets", "length", "count", "min", "max", "version", "algorithm", "type", "enabled", "attempts",
+        "at",
+        "id",
+        "date",
+        "time",
+        "changed",
+        "updated",
+        "expires",
+        "expiry",
+        "required",
+        "policy",
+        "hint",
+        "url",
+        "reset",
+        "resets",
+        "length",
+        "count",
+        "min",
+        "max",
+        "version",
+        "algorithm",
+        "type",
+        "enabled",
+        "attempts",
     ];
     words.iter().any(|word| {
         matches!(word.as_str(), "password" | "passwd" | "pwd" | "passphrase" | "passwort" | "pass")

@@ -16,7 +16,8 @@ pub(crate) async fn open(path: &Path, key: Option<&[u8]>) -> Result<SqliteConnec
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         options = options.pragma("key", format!("\"x'{hex}'\""));
     }
-    let mut connection = options.disable_statement_logging().connect().await.map_err(|error| reason(&error))?;
+    let mut connection =
+        options.disable_statement_logging().connect().await.map_err(|error| reason(&error))?;
     match sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await {
         Ok(_) => Ok(connection),
         Err(error) => {

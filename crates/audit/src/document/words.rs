@@ -15,11 +15,8 @@ fn sentences(text: &str) -> Vec<String> {
         .split_inclusive(['.', ';', ':', '!', '?'])
         .flat_map(|piece| piece.split(". "))
         .map(|sentence| {
-            let words: String = sentence
-                .to_lowercase()
-                .chars()
-                .map(|c| if c.is_alphanumeric() { c } else { ' ' })
-                .collect();
+            let words: String =
+                sentence.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
             format!(" {} ", words.split_whitespace().collect::<Vec<_>>().join(" "))
         })
         .filter(|sentence| sentence != "  ")
@@ -29,7 +26,10 @@ fn sentences(text: &str) -> Vec<String> {
 /// The measures that a line speaks of, in the contract's order.
 pub(crate) fn measures(text: &str) -> Vec<MeasureId> {
     let sentences = sentences(text);
-    MeasureId::ALL.into_iter().filter(|id| sentences.iter().any(|sentence| speaks_of(sentence, *id))).collect()
+    MeasureId::ALL
+        .into_iter()
+        .filter(|id| sentences.iter().any(|sentence| speaks_of(sentence, *id)))
+        .collect()
 }
 
 /// Whether a sentence speaks of a measure. `any` looks for words that begin so.
@@ -40,16 +40,29 @@ fn speaks_of(sentence: &str, id: MeasureId) -> bool {
     match id {
         MeasureId::G1 => {
             any(&["sensitive", "secret", "credential", "api key", "password"])
-                && any(&["hardcod", "hard cod", "codebase", "code base", "source code", "repositor", "in git"])
+                && any(&[
+                    "hardcod",
+                    "hard cod",
+                    "codebase",
+                    "code base",
+                    "source code",
+                    "repositor",
+                    "in git",
+                ])
         }
         MeasureId::G2 => {
             any(&["dependenc", "librar", "packages"])
                 && any(&["up to date", "update", "dependabot", "renovate", "outdated", "patched"])
         }
         MeasureId::A1 => {
-            any(&["password"]) && any(&["hash", "salt", "plain", "clear text", "cleartext", "argon", "bcrypt", "scrypt"])
+            any(&["password"])
+                && any(&["hash", "salt", "plain", "clear text", "cleartext", "argon", "bcrypt", "scrypt"])
         }
-        MeasureId::A2 => any(&["password"]) && any(&["reset", "forgot", "forget", "recover"]) && any(&["mail", "email", "e mail", "link"]),
+        MeasureId::A2 => {
+            any(&["password"])
+                && any(&["reset", "forgot", "forget", "recover"])
+                && any(&["mail", "email", "e mail", "link"])
+        }
         MeasureId::A3 => {
             database
                 && any(&["password"])
@@ -62,20 +75,45 @@ fn speaks_of(sentence: &str, id: MeasureId) -> bool {
                 && !any(&["api key", "signing", "client secret"])
         }
         MeasureId::A5 => any(&["api key", "apikey"]) && !any(&["hardcod", "hard cod", "repositor"]),
-        MeasureId::A6 => client || (any(&["user scope"]) && any(&["do not", "do no", "don t", "without"]) && any(&["token"])),
+        MeasureId::A6 => {
+            client
+                || (any(&["user scope"]) && any(&["do not", "do no", "don t", "without"]) && any(&["token"]))
+        }
         MeasureId::A7 => {
             any(&["user", "customer"])
-                && any(&["jwt", "json web token", "access token", "bearer token", "user token", "user s token"])
+                && any(&[
+                    "jwt",
+                    "json web token",
+                    "access token",
+                    "bearer token",
+                    "user token",
+                    "user s token",
+                ])
                 && any(&["require", "need", "must", "only", "demand"])
                 && !client
                 && !any(&["expire"])
         }
-        MeasureId::A8 => any(&["auth0", "okta", "cognito", "keycloak", "entra", "identity provider", "foreign issuer", "external issuer"]),
+        MeasureId::A8 => any(&[
+            "auth0",
+            "okta",
+            "cognito",
+            "keycloak",
+            "entra",
+            "identity provider",
+            "foreign issuer",
+            "external issuer",
+        ]),
         MeasureId::A9 => {
             any(&["scope"])
                 && any(&["all", "every", "each", "any"])
                 && !client
-                && !any(&["do not require", "do no require", "don t require", "without scope", "without user scope"])
+                && !any(&[
+                    "do not require",
+                    "do no require",
+                    "don t require",
+                    "without scope",
+                    "without user scope",
+                ])
         }
         MeasureId::A10 => {
             any(&["jwt", "token", "session"])
@@ -83,16 +121,21 @@ fn speaks_of(sentence: &str, id: MeasureId) -> bool {
                 && !any(&["reset"])
         }
         MeasureId::N1 => {
-            database && any(&["network", "isolat", "private", "internet", "public", "exposed", "vpc", "firewall"])
+            database
+                && any(&["network", "isolat", "private", "internet", "public", "exposed", "vpc", "firewall"])
         }
-        MeasureId::N2 => any(&["cors", "cross origin"]) || (any(&["origin"]) && any(&["frontend", "front end"])),
+        MeasureId::N2 => {
+            any(&["cors", "cross origin"]) || (any(&["origin"]) && any(&["frontend", "front end"]))
+        }
     }
 }
 
 /// Whether a line says that it takes its parent's place.
 pub(crate) fn replaces(text: &str) -> bool {
     sentences(text).iter().any(|sentence| {
-        [" replaced by ", " superseded by ", " replaces ", " instead of it "].iter().any(|word| sentence.contains(word))
+        [" replaced by ", " superseded by ", " replaces ", " instead of it "]
+            .iter()
+            .any(|word| sentence.contains(word))
     })
 }
 
@@ -157,9 +200,15 @@ mod tests {
 
     #[test]
     fn durations_for_people() {
-        for (seconds, text) in
-            [(900, "15 min"), (3600, "1 h"), (86_400, "1 d"), (90, "90 s"), (7_776_000, "90 d"), (0, "0 s"), (5400, "90 min")]
-        {
+        for (seconds, text) in [
+            (900, "15 min"),
+            (3600, "1 h"),
+            (86_400, "1 d"),
+            (90, "90 s"),
+            (7_776_000, "90 d"),
+            (0, "0 s"),
+            (5400, "90 min"),
+        ] {
             assert_eq!(duration(seconds), text);
         }
     }

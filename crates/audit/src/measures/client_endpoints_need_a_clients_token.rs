@@ -48,7 +48,6 @@ fn public(inventory: &Inventory) -> Option<Claim> {
             _ => None,
         })
         .collect();
-    (!evidence.is_empty()).then(|| {
-        Claim::pass("no_endpoint_is_declared_public", evidence).but(Verdict::Waived)
-    })
+    (!evidence.is_empty())
+        .then(|| Claim::pass("no_endpoint_is_declared_public", evidence).but(Verdict::Waived))
 }

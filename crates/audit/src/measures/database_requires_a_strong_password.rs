@@ -37,7 +37,11 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     }
     if claims.is_empty() {
         let evidence = Evidence::configuration("no database is configured");
-        claims.push(Claim::not_proven("a_wrong_password_is_refused", vec![evidence], "set [store] or a [[database]]"));
+        claims.push(Claim::not_proven(
+            "a_wrong_password_is_refused",
+            vec![evidence],
+            "set [store] or a [[database]]",
+        ));
     }
     claims
 }
@@ -61,7 +65,9 @@ async fn file(name: &str, path: &Path, key: &[u8]) -> Vec<Claim> {
     // The right key with every bit turned.
     let wrong: Vec<u8> = key.iter().map(|byte| !byte).collect();
     let mut claims = vec![ciphertext(&named(name, "file_is_ciphertext"), path, header.as_ref())];
-    for (claim, key) in [("without_a_key_is_refused", None), ("with_a_wrong_key_is_refused", Some(wrong.as_slice()))] {
+    for (claim, key) in
+        [("without_a_key_is_refused", None), ("with_a_wrong_key_is_refused", Some(wrong.as_slice()))]
+    {
         let opened = sqlcipher::open(path, key).await;
         let refused = match opened {
             Ok(connection) => {
@@ -86,7 +92,9 @@ async fn file(name: &str, path: &Path, key: &[u8]) -> Vec<Claim> {
 fn first_bytes(path: &Path) -> Result<[u8; 16], String> {
     use std::io::Read as _;
     let mut bytes = [0; 16];
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).map_err(|error| error.to_string())?;
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| error.to_string())?;
     Ok(bytes)
 }
 
@@ -100,7 +108,10 @@ fn ciphertext(id: &str, path: &Path, header: Result<&[u8; 16], &String>) -> Clai
             let evidence = Evidence::file(format!("{} begins with \"SQLite format 3\"", path.display()));
             Claim::fail(id, vec![evidence], "encrypt it: it is no SQLCipher file")
         }
-        Ok(_) => Claim::pass(id, vec![Evidence::file(format!("the first 16 bytes of {} are no SQLite header", path.display()))]),
+        Ok(_) => Claim::pass(
+            id,
+            vec![Evidence::file(format!("the first 16 bytes of {} are no SQLite header", path.display()))],
+        ),
     }
 }
 
@@ -110,17 +121,23 @@ fn opens(id: &str, refused: Option<String>, control: &Result<String, String>) ->
             let evidence = Evidence::file("it opened");
             Claim::fail(id, vec![evidence], "check that the library is SQLCipher and the file encrypted")
         }
-        (Some(why), Ok(control)) => Claim::pass(id, vec![Evidence::file(format!("refused: {why}")).beside(control.clone())]),
-        (Some(_), Err(why)) => {
-            Claim::not_proven(id, vec![Evidence::file(why.clone())], "give the auditor the right key, as the control")
+        (Some(why), Ok(control)) => {
+            Claim::pass(id, vec![Evidence::file(format!("refused: {why}")).beside(control.clone())])
         }
+        (Some(_), Err(why)) => Claim::not_proven(
+            id,
+            vec![Evidence::file(why.clone())],
+            "give the auditor the right key, as the control",
+        ),
     }
 }
 
 fn mode(id: &str, path: &Path) -> Claim {
     use std::os::unix::fs::PermissionsExt as _;
     match std::fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777) {
-        Err(error) => Claim::not_proven(id, vec![Evidence::file(error.to_string())], "run the audit where the file is"),
+        Err(error) => {
+            Claim::not_proven(id, vec![Evidence::file(error.to_string())], "run the audit where the file is")
+        }
         Ok(mode) => {
             let evidence = vec![Evidence::file(format!("{} has mode {mode:04o}", path.display()))];
             if mode & 0o077 == 0 { Claim::pass(id, evidence) } else { Claim::fail(id, evidence, "chmod 600") }
@@ -134,7 +151,9 @@ async fn server(name: &str, url: &str, password: Option<&SecretString>) -> Vec<C
     let id = named(name, "wrong_password_is_refused");
     let options = match postgres::options(url, password) {
         Ok(options) => options,
-        Err(why) => return vec![Claim::not_proven(&id, vec![Evidence::configuration(why)], "correct the URL")],
+        Err(why) => {
+            return vec![Claim::not_proven(&id, vec![Evidence::configuration(why)], "correct the URL")];
+        }
     };
     let mut connection = match postgres::connect(&options).await {
         Ok(connection) => connection,
@@ -143,7 +162,11 @@ async fn server(name: &str, url: &str, password: Option<&SecretString>) -> Vec<C
                 Refusal::Login(code) => format!("the right password was refused ({code})"),
                 Refusal::Other(why) => why,
             };
-            return vec![Claim::not_proven(&id, vec![Evidence::database(why)], "give the auditor the right password, as the control")];
+            return vec![Claim::not_proven(
+                &id,
+                vec![Evidence::database(why)],
+                "give the auditor the right password, as the control",
+            )];
         }
     };
     let control = format!("{} logged in with the right password", options.get_username());
@@ -182,7 +205,9 @@ async fn server(name: &str, url: &str, password: Option<&SecretString>) -> Vec<C
 }
 
 async fn roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    let rows = sqlx::query("SELECT rolname::text FROM pg_roles WHERE rolcanlogin ORDER BY 1").fetch_all(connection).await?;
+    let rows = sqlx::query("SELECT rolname::text FROM pg_roles WHERE rolcanlogin ORDER BY 1")
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
@@ -199,7 +224,9 @@ fn wrong(id: &str, tried: &[(String, Tried)], control: &str) -> Claim {
     let mut refused = Vec::new();
     for (role, outcome) in tried {
         match outcome {
-            Tried::LetIn => offences.push(Evidence::database(format!("{role} logged in with a wrong password"))),
+            Tried::LetIn => {
+                offences.push(Evidence::database(format!("{role} logged in with a wrong password")))
+            }
             Tried::Unclear(why) => gaps.push(Evidence::database(format!("{role}: {why}"))),
             Tried::Refused(code) => refused.push(format!("{role} ({code})")),
         }
@@ -233,10 +260,16 @@ async fn methods(
     };
     let (mut offences, mut gaps, mut scram) = (Vec::new(), Vec::new(), 0);
     for pair in pairs {
-        let (Ok(database), Ok(role)) = (pair.try_get::<String, _>(0), pair.try_get::<String, _>(1)) else { continue };
+        let (Ok(database), Ok(role)) = (pair.try_get::<String, _>(0), pair.try_get::<String, _>(1)) else {
+            continue;
+        };
         match postgres::asked(options.get_host(), options.get_port(), &role, &database).await {
-            Asked::Trust => offences.push(Evidence::database(format!("{role} is asked for nothing at {database}"))),
-            Asked::Weak(what) => offences.push(Evidence::database(format!("{role} is asked for {what} at {database}"))),
+            Asked::Trust => {
+                offences.push(Evidence::database(format!("{role} is asked for nothing at {database}")))
+            }
+            Asked::Weak(what) => {
+                offences.push(Evidence::database(format!("{role} is asked for {what} at {database}")))
+            }
             Asked::Scram => scram += 1,
             // Without TLS it is not let in at all; the wrong password above was tried with TLS.
             Asked::Refused => {}
@@ -244,7 +277,11 @@ async fn methods(
         }
     }
     if !offences.is_empty() {
-        return Claim::fail(&id, offences, "set scram-sha-256 in pg_hba.conf for every database and role, and reload");
+        return Claim::fail(
+            &id,
+            offences,
+            "set scram-sha-256 in pg_hba.conf for every database and role, and reload",
+        );
     }
     if !gaps.is_empty() || scram == 0 {
         return Claim::not_proven(&id, gaps, "let the auditor reach the server from here");
@@ -263,18 +300,26 @@ async fn verifiers(id: &str, connection: &mut PgConnection) -> Claim {
         let Ok(rows) = sqlx::query(sql).fetch_all(&mut *connection).await else { continue };
         let mut offences = Vec::new();
         for row in &rows {
-            let (Ok(role), Ok(kind)) = (row.try_get::<String, _>(0), row.try_get::<String, _>(1)) else { continue };
+            let (Ok(role), Ok(kind)) = (row.try_get::<String, _>(0), row.try_get::<String, _>(1)) else {
+                continue;
+            };
             let iterations = row.try_get::<Option<i64>, _>(2).ok().flatten().unwrap_or(0);
             match kind.as_str() {
                 "scram" if iterations >= 4096 => {}
-                "scram" => offences.push(Evidence::catalogue(format!("{role}: SCRAM with {iterations} iterations"))),
+                "scram" => {
+                    offences.push(Evidence::catalogue(format!("{role}: SCRAM with {iterations} iterations")))
+                }
                 // A role without a password cannot log in by password; that it is let in otherwise is seen above.
                 "none" => {}
                 other => offences.push(Evidence::catalogue(format!("{role}: {other}"))),
             }
         }
         if !offences.is_empty() {
-            return Claim::fail(id, offences, "set password_encryption = scram-sha-256 and the passwords anew");
+            return Claim::fail(
+                id,
+                offences,
+                "set password_encryption = scram-sha-256 and the passwords anew",
+            );
         }
         let what = format!("{} login roles, none but SCRAM with 4096 iterations or more", rows.len());
         return Claim::pass(id, vec![Evidence::catalogue(what)]);
@@ -292,11 +337,22 @@ async fn privileges(id: &str, connection: &mut PgConnection) -> Claim {
     let row = match sqlx::query(sql).fetch_one(connection).await {
         Ok(row) => row,
         Err(error) => {
-            return Claim::not_proven(id, vec![Evidence::catalogue(postgres::reason(&error))], "let the role read pg_roles");
+            return Claim::not_proven(
+                id,
+                vec![Evidence::catalogue(postgres::reason(&error))],
+                "let the role read pg_roles",
+            );
         }
     };
     let role: String = row.try_get(0).unwrap_or_default();
-    let powers = ["SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS", "programs or files of the server"];
+    let powers = [
+        "SUPERUSER",
+        "CREATEROLE",
+        "CREATEDB",
+        "REPLICATION",
+        "BYPASSRLS",
+        "programs or files of the server",
+    ];
     let held: Vec<&str> = powers
         .iter()
         .enumerate()
@@ -304,15 +360,25 @@ async fn privileges(id: &str, connection: &mut PgConnection) -> Claim {
         .map(|(_, power)| *power)
         .collect();
     if held.is_empty() {
-        return Claim::pass(id, vec![Evidence::catalogue(format!("{role} has none of {}", powers.join(", ")))]);
+        return Claim::pass(
+            id,
+            vec![Evidence::catalogue(format!("{role} has none of {}", powers.join(", ")))],
+        );
     }
     let evidence = Evidence::catalogue(format!("{role} has {}", held.join(", ")));
     Claim::fail(id, vec![evidence], "run on a role of its own that owns only its tables")
 }
 
-fn strength(name: &str, url: &str, password: Option<&SecretString>, options: &sqlx::postgres::PgConnectOptions) -> Claim {
+fn strength(
+    name: &str,
+    url: &str,
+    password: Option<&SecretString>,
+    options: &sqlx::postgres::PgConnectOptions,
+) -> Claim {
     let id = named(name, "password_is_strong");
-    let in_url = url::Url::parse(url).ok().and_then(|url| url.password().map(|text| SecretString::from(text.to_owned())));
+    let in_url = url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.password().map(|text| SecretString::from(text.to_owned())));
     let Some(password) = password.cloned().or(in_url) else {
         let evidence = Evidence::configuration("the password is not known here");
         return Claim::not_proven(&id, vec![evidence], "give the auditor the password's file");

@@ -61,7 +61,8 @@ struct Seen {
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let Some(frontend) = world.config.frontend_origins.first() else {
         let evidence = Evidence::configuration("no frontend origin is configured");
-        let claim = Claim::not_proven("the_frontend_is_let_in", vec![evidence], "set gateway.frontend_origins");
+        let claim =
+            Claim::not_proven("the_frontend_is_let_in", vec![evidence], "set gateway.frontend_origins");
         return vec![claim];
     };
     let seen = observe(world, frontend).await;
@@ -128,7 +129,11 @@ async fn observe(world: &World, frontend: &str) -> Vec<Seen> {
     planned.push(("a path that does not exist".into(), Leg::NotFound, missing));
     if let Some(failing) = &config.failing {
         let (method, path) = failing.split_once(' ').unwrap_or(("GET", failing));
-        let known = world.inventory.endpoints.iter().find(|e| e.method == method && (e.path == path || e.template == path));
+        let known = world
+            .inventory
+            .endpoints
+            .iter()
+            .find(|e| e.method == method && (e.path == path || e.template == path));
         let credential = match known {
             Some(endpoint) if !endpoint.is_public() => matrix::right(world, endpoint).await.ok(),
             Some(_) => None,
@@ -137,7 +142,11 @@ async fn observe(world: &World, frontend: &str) -> Vec<Seen> {
         // Reading methods alone: the token would let it through.
         if method == "GET" || method == "HEAD" {
             let probe = Probe::new(method, format!("{target}{path}"));
-            planned.push((failing.clone(), Leg::Failing, probe.with(credential.map(|token| token.credential()))));
+            planned.push((
+                failing.clone(),
+                Leg::Failing,
+                probe.with(credential.map(|token| token.credential())),
+            ));
         }
     }
     let mut asked = Vec::new();
@@ -244,7 +253,8 @@ fn control(seen: &[Seen]) -> Claim {
         let evidence = gaps.into_values().take(SHOWN).collect();
         return Claim::not_proven(id, evidence, remedy);
     };
-    let sum = evidence(first, &format!("the origin came back, as on {} others", good.len().saturating_sub(1)));
+    let sum =
+        evidence(first, &format!("the origin came back, as on {} others", good.len().saturating_sub(1)));
     if gaps.is_empty() {
         return Claim::pass(id, vec![sum]);
     }
@@ -265,9 +275,11 @@ fn foreign(seen: &[Seen]) -> Claim {
         .collect();
     let offends = |answer: &Answer| {
         // The frontend's own origin on an answer to another lets that other read nothing.
-        answer.headers.get_all("access-control-allow-origin").iter().any(|value| {
-            !frontends.iter().any(|origin| value.as_bytes() == origin.as_bytes())
-        })
+        answer
+            .headers
+            .get_all("access-control-allow-origin")
+            .iter()
+            .any(|value| !frontends.iter().any(|origin| value.as_bytes() == origin.as_bytes()))
     };
     judge(
         "foreign_origins_are_not_let_in",
@@ -309,7 +321,8 @@ fn vary(seen: &[Seen]) -> Claim {
         seen,
         |one, answer| {
             let vary = answer.header("vary").unwrap_or_default();
-            let named = vary.split(',').any(|name| name.trim().eq_ignore_ascii_case("origin") || name.trim() == "*");
+            let named =
+                vary.split(',').any(|name| name.trim().eq_ignore_ascii_case("origin") || name.trim() == "*");
             (!named).then(|| evidence(one, "no Vary: Origin"))
         },
         "send Vary: Origin on every answer",
@@ -340,7 +353,8 @@ fn failing(seen: &[Seen], configured: bool) -> Claim {
     let failing: Vec<&Seen> = seen.iter().filter(|one| one.leg == Leg::Failing).collect();
     let fails = |one: &&Seen| one.outcome.as_ref().is_ok_and(|answer| answer.status >= 500);
     if failing.is_empty() || !failing.iter().all(fails) {
-        let evidence = failing.iter().find(|one| !fails(one)).map(|one| evidence(one, "it did not fail with 5xx"));
+        let evidence =
+            failing.iter().find(|one| !fails(one)).map(|one| evidence(one, "it did not fail with 5xx"));
         return Claim::not_proven(id, evidence.into_iter().collect(), remedy);
     }
     judge(
@@ -392,8 +406,13 @@ fn judge<'a>(
         _ => false,
     });
     let Some(control) = let_in else {
-        let evidence = Evidence::http("no answer lets the frontend in, so that others are not let in shows nothing");
-        return Claim::not_proven(id, vec![evidence], "answer the frontend's origin with Access-Control-Allow-Origin");
+        let evidence =
+            Evidence::http("no answer lets the frontend in, so that others are not let in shows nothing");
+        return Claim::not_proven(
+            id,
+            vec![evidence],
+            "answer the frontend's origin with Access-Control-Allow-Origin",
+        );
     };
     if !silent.is_empty() || count == 0 {
         silent.truncate(SHOWN);
@@ -408,14 +427,17 @@ fn judge<'a>(
 fn unsafe_methods(seen: &[Seen]) -> Claim {
     let id = "unsafe_methods_of_foreign_origins_are_refused";
     let is_unsafe = |one: &&Seen| {
-        one.leg == Leg::Unauthorized && !one.endpoint.starts_with("GET ") && !one.endpoint.starts_with("HEAD ")
+        one.leg == Leg::Unauthorized
+            && !one.endpoint.starts_with("GET ")
+            && !one.endpoint.starts_with("HEAD ")
     };
     let status = |one: &Seen| one.outcome.as_ref().ok().map(|answer| answer.status);
     let (mut refused, mut same, mut odd) = (Vec::new(), Vec::new(), Vec::new());
     for one in seen.iter().filter(is_unsafe).filter(|one| matches!(one.origin, Origin::Foreign(_))) {
-        let frontend = seen.iter().filter(is_unsafe).find(|other| {
-            other.endpoint == one.endpoint && matches!(other.origin, Origin::Frontend(_))
-        });
+        let frontend = seen
+            .iter()
+            .filter(is_unsafe)
+            .find(|other| other.endpoint == one.endpoint && matches!(other.origin, Origin::Frontend(_)));
         match (status(one), frontend.and_then(status)) {
             (Some(403), Some(401)) => refused.push(one),
             (Some(200..400), _) => odd.push(evidence(one, "it was let in")),
@@ -429,7 +451,8 @@ fn unsafe_methods(seen: &[Seen]) -> Claim {
     if let Some(one) = same.first() {
         let what = "it was answered as the frontend is, so the origin refused nothing that could be seen";
         let counted = Evidence::http(format!("{} of {} so", same.len(), same.len() + refused.len()));
-        let remedy = "refuse unsafe methods whose Origin is not the frontend's with 403, before the token is judged";
+        let remedy =
+            "refuse unsafe methods whose Origin is not the frontend's with 403, before the token is judged";
         return Claim::not_proven(id, vec![evidence(one, what), counted], remedy);
     }
     match refused.first() {
@@ -457,6 +480,8 @@ mod tests {
         assert!(has("http://app.example.com"));
         assert!(has("https://sub.app.example.com"));
         assert!(!has("http://localhost:3000"));
-        assert!(look_alikes("http://localhost:5173", &[]).contains(&vec!["http://sub.localhost:5173".to_owned()]));
+        assert!(
+            look_alikes("http://localhost:5173", &[]).contains(&vec!["http://sub.localhost:5173".to_owned()])
+        );
     }
 }

@@ -47,7 +47,11 @@ fn api_key(world: &World, rows: &[refusal::Row<'_>]) -> Claim {
     let id = "the_old_api_key_is_dead";
     if world.config.api_key.is_none() {
         let evidence = Evidence::configuration("there is no old key to try");
-        return Claim::not_proven(id, vec![evidence], "set [audit] api_key_file to an old key of the auditor's own");
+        return Claim::not_proven(
+            id,
+            vec![evidence],
+            "set [audit] api_key_file to an old key of the auditor's own",
+        );
     }
     refusal::claim(id, rows, "revoke the key, or set gateway.api_keys.sunset to a date that has passed")
 }

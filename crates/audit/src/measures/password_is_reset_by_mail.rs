@@ -26,11 +26,16 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let link = match &begun.link {
         Ok(link) => link,
         Err(why) => {
-            claims.push(Claim::not_proven(id, vec![Evidence::http(why)], "set [audit] mailbox; see the mail's outbox"));
+            claims.push(Claim::not_proven(
+                id,
+                vec![Evidence::http(why)],
+                "set [audit] mailbox; see the mail's outbox",
+            ));
             return claims;
         }
     };
-    claims.push(Claim::pass(id, vec![Evidence::http("a mail with a link arrived at the throw-away address")]));
+    claims
+        .push(Claim::pass(id, vec![Evidence::http("a mail with a link arrived at the throw-away address")]));
     claims.push(leads_home(&link.origin, &world.config.issuer));
     if let Ok(seen) = world.finished().await {
         claims.extend(judge(seen));
@@ -43,7 +48,10 @@ fn alike(begun: &Begun) -> Claim {
     match &begun.reset {
         Err(why) => Claim::not_proven(id, vec![Evidence::http(why)], "let the auditor reach /password-reset"),
         Ok([known, unknown]) => {
-            let what = format!("POST /users/password-reset: {} for a known address, {} for an unknown", known.0, unknown.0);
+            let what = format!(
+                "POST /users/password-reset: {} for a known address, {} for an unknown",
+                known.0, unknown.0
+            );
             let evidence = vec![Evidence::http(what)];
             if !(200..300).contains(&known.0) {
                 Claim::not_proven(id, evidence, "run the audit again when the throttle has emptied")
@@ -58,7 +66,8 @@ fn alike(begun: &Begun) -> Claim {
 
 fn leads_home(origin: &str, issuer: &str) -> Claim {
     let id = "the_links_host_comes_from_the_configuration";
-    let evidence = Evidence::http(format!("the link leads to {origin}, though X-Forwarded-Host named another"));
+    let evidence =
+        Evidence::http(format!("the link leads to {origin}, though X-Forwarded-Host named another"));
     let home = url::Url::parse(issuer).map(|url| url.origin().ascii_serialization());
     if home.is_ok_and(|home| home == origin) {
         Claim::pass(id, vec![evidence])
@@ -70,7 +79,8 @@ fn leads_home(origin: &str, issuer: &str) -> Claim {
 fn judge(seen: &Finished) -> Vec<Claim> {
     let done = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
     let refused = |status: Option<u16>| status.is_some_and(|status| (400..429).contains(&status));
-    let said = |status: Option<u16>| status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let said =
+        |status: Option<u16>| status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     let used = done(seen.first_use);
     let first = format!("the first use got {}", said(seen.first_use));
     let mut claims = Vec::new();
@@ -87,8 +97,11 @@ fn judge(seen: &Finished) -> Vec<Claim> {
         "opening_the_link_changes_nothing",
         used && seen.opened.len() == 2 && seen.alive_before == Some(200),
         seen.opened.len() == 2 && (refused(seen.first_use) || seen.alive_before == Some(401)),
-        Evidence::http(format!("GET of the link got {opened}; the session then got {}", said(seen.alive_before)))
-            .beside(first.clone()),
+        Evidence::http(format!(
+            "GET of the link got {opened}; the session then got {}",
+            said(seen.alive_before)
+        ))
+        .beside(first.clone()),
         "spend the token at the form's POST alone",
     );
     claim(
@@ -100,7 +113,9 @@ fn judge(seen: &Finished) -> Vec<Claim> {
     );
     claim(
         "the_reset_ends_every_session",
-        used && seen.alive_before == Some(200) && seen.session_after == Some(401) && !done(seen.refresh_after),
+        used && seen.alive_before == Some(200)
+            && seen.session_after == Some(401)
+            && !done(seen.refresh_after),
         used && (seen.session_after == Some(200) || done(seen.refresh_after)),
         Evidence::http(format!(
             "after it the old token got {}, the old refresh token {}",
@@ -158,7 +173,13 @@ mod tests {
 
     #[test]
     fn the_links_host_is_the_issuers() {
-        assert_eq!(leads_home("https://auth.example.com", "https://auth.example.com/").verdict, Verdict::Pass);
-        assert_eq!(leads_home("https://attacker.example", "https://auth.example.com/").verdict, Verdict::Fail);
+        assert_eq!(
+            leads_home("https://auth.example.com", "https://auth.example.com/").verdict,
+            Verdict::Pass
+        );
+        assert_eq!(
+            leads_home("https://attacker.example", "https://auth.example.com/").verdict,
+            Verdict::Fail
+        );
     }
 }

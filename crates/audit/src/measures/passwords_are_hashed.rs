@@ -98,7 +98,11 @@ fn clear(found: &[(&str, &Found)]) -> Claim {
 
 fn over_values(id: &str, values: u64, what: &str) -> Claim {
     let evidence = vec![Evidence::database(format!("{values} values: {what}"))];
-    if values == 0 { Claim::not_proven(id, evidence, "audit a database that is in use") } else { Claim::pass(id, evidence) }
+    if values == 0 {
+        Claim::not_proven(id, evidence, "audit a database that is in use")
+    } else {
+        Claim::pass(id, evidence)
+    }
 }
 
 /// Every hash is at OWASP's floor or above.
@@ -114,19 +118,26 @@ fn strong(found: &[(&str, &Found)], mode: Mode) -> Claim {
                 let table = column.rsplit_once('.').map_or("", |(table, _)| table);
                 let what = format!("{name}: {} values of {column} are bare digests", seen.bare);
                 if found.salted_tables.contains(table) {
-                    unclear.push(Evidence::database(format!("{what}; a column for salts stands beside them")));
+                    unclear
+                        .push(Evidence::database(format!("{what}; a column for salts stands beside them")));
                 } else {
                     offences.push(Evidence::database(format!("{what}, without a salt")));
                 }
             }
             for (format, count) in &seen.formats {
-                hashes.push(Evidence::database(format!("{name}: {count} values of {column} are {format} at the floor or above")));
+                hashes.push(Evidence::database(format!(
+                    "{name}: {count} values of {column} are {format} at the floor or above"
+                )));
             }
         }
     }
     if !offences.is_empty() {
         offences.truncate(SHOWN);
-        return Claim::fail(id, offences, "hash with Argon2id (19 MiB, 2 passes); wrap or reset what is weaker");
+        return Claim::fail(
+            id,
+            offences,
+            "hash with Argon2id (19 MiB, 2 passes); wrap or reset what is weaker",
+        );
     }
     if !unclear.is_empty() {
         return Claim::not_proven(id, unclear, "store hashes in a self-describing format ($argon2id$…)");
@@ -167,20 +178,32 @@ fn salted(found: &[(&str, &Found)]) -> Claim {
 /// The mark is nowhere, while the throw-away user's address, written at the same moment, is there.
 fn marked(id: &str, found: &[(&str, &Found)], begun: Result<(), &str>, mark: Mark) -> Claim {
     if let Err(why) = begun {
-        return Claim::not_proven(id, vec![Evidence::http(why)], "set [audit] exercise where a throw-away user may be made");
+        return Claim::not_proven(
+            id,
+            vec![Evidence::http(why)],
+            "set [audit] exercise where a throw-away user may be made",
+        );
     }
     let places = |mark: Mark| {
         found.iter().flat_map(move |(name, found)| {
-            found.marks.get(&mark).into_iter().flatten().map(move |(column, count)| format!("{name}: {column} ({count})"))
+            found
+                .marks
+                .get(&mark)
+                .into_iter()
+                .flatten()
+                .map(move |(column, count)| format!("{name}: {column} ({count})"))
         })
     };
-    let offences: Vec<_> =
-        places(mark).take(SHOWN).map(|place| Evidence::database(format!("it was found in {place}"))).collect();
+    let offences: Vec<_> = places(mark)
+        .take(SHOWN)
+        .map(|place| Evidence::database(format!("it was found in {place}")))
+        .collect();
     if !offences.is_empty() {
         return Claim::fail(id, offences, "store only the hash of a password and the digest of a token");
     }
     let Some(control) = places(Mark::Email).next() else {
-        let evidence = Evidence::database("not even the throw-away user's address was found: it is stored elsewhere");
+        let evidence =
+            Evidence::database("not even the throw-away user's address was found: it is stored elsewhere");
         return Claim::not_proven(id, vec![evidence], "set [audit] database to where users are stored");
     };
     let values: u64 = found.iter().map(|(_, found)| found.values).sum();

@@ -62,7 +62,9 @@ impl Row<'_> {
         let answer = match self.outcome {
             Ok(answer) => answer,
             // Nobody answers at the backend's own address, while the gateway reaches it: that is the point.
-            Err(why) if self.attempt == Attempt::PastTheGateway => return self.with_control(&format!("nobody: {why}")),
+            Err(why) if self.attempt == Attempt::PastTheGateway => {
+                return self.with_control(&format!("nobody: {why}"));
+            }
             Err(why) => return Shown::Unclear(why.to_owned()),
         };
         let judges_the_token =
@@ -184,7 +186,11 @@ pub(crate) fn backend(
     let id = "the_backend_is_not_served_past_the_gateway";
     if !configured {
         let evidence = Evidence::configuration("the backend's own address is not configured");
-        return Claim::not_proven(id, vec![evidence], "set [audit] backend to the address that a stranger might find");
+        return Claim::not_proven(
+            id,
+            vec![evidence],
+            "set [audit] backend to the address that a stranger might find",
+        );
     }
     let rows = rows(inventory, matrix, &[Attempt::PastTheGateway], wanted);
     claim(id, &rows, "let the backend listen where only the gateway reaches it")
@@ -211,7 +217,9 @@ pub(crate) fn right_is_let_in(
                 }
             }
             Ok(answer) => {
-                gaps.entry(format!("the right token got {}", answer.status)).or_default().push(endpoint.name());
+                gaps.entry(format!("the right token got {}", answer.status))
+                    .or_default()
+                    .push(endpoint.name());
             }
             Err(why) => gaps.entry(why.clone()).or_default().push(endpoint.name()),
         }
@@ -224,7 +232,8 @@ pub(crate) fn right_is_let_in(
         return Claim::not_proven(id, evidence, "give the auditor a client and a user with every scope");
     }
     if count == 0 {
-        let evidence = Evidence::configuration("no reading endpoint here that a good token could be tried at");
+        let evidence =
+            Evidence::configuration("no reading endpoint here that a good token could be tried at");
         return Claim::pass(id, vec![evidence]).but(Verdict::NotApplicable);
     }
     Claim::pass(id, evidence)
@@ -238,7 +247,11 @@ pub(crate) fn inventory(inventory: &Inventory) -> Option<Claim> {
         (None, false) => return None,
     };
     let evidence = Evidence::configuration(why);
-    Some(Claim::not_proven("every_endpoint_is_known", vec![evidence], "set gateway.openapi to a document that parses"))
+    Some(Claim::not_proven(
+        "every_endpoint_is_known",
+        vec![evidence],
+        "set gateway.openapi to a document that parses",
+    ))
 }
 
 #[cfg(test)]

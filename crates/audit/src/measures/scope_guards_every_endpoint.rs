@@ -33,10 +33,15 @@ fn named(inventory: &Inventory, matrix: &Matrix) -> Claim {
     for (at, endpoint) in inventory.endpoints.iter().enumerate() {
         match &endpoint.access {
             Access::Scopes { .. } if !endpoint.scopes().is_empty() => scoped += 1,
-            Access::Scopes { .. } if endpoint.source == Source::SessionApi => evidence.push(Evidence::configuration(
-                format!("{} needs a user's token and no scope: it ends that token's own session", endpoint.name()),
-            )),
-            Access::Scopes { .. } => open.push(Evidence::configuration(format!("{} names no scope", endpoint.name()))),
+            Access::Scopes { .. } if endpoint.source == Source::SessionApi => {
+                evidence.push(Evidence::configuration(format!(
+                    "{} needs a user's token and no scope: it ends that token's own session",
+                    endpoint.name()
+                )))
+            }
+            Access::Scopes { .. } => {
+                open.push(Evidence::configuration(format!("{} names no scope", endpoint.name())))
+            }
             Access::Public { reason } => {
                 evidence.push(Evidence::configuration(format!("{} is public: {reason}", endpoint.name())));
             }
@@ -52,7 +57,9 @@ fn named(inventory: &Inventory, matrix: &Matrix) -> Claim {
     }
     let counts = format!("{scoped} endpoints name scopes; {closed} name none and are denied to everybody");
     evidence.insert(0, Evidence::configuration(counts));
-    if open.is_empty() { Claim::pass(id, evidence) } else {
+    if open.is_empty() {
+        Claim::pass(id, evidence)
+    } else {
         Claim::fail(id, open, "name a scope in OpenAPI's security or in a [[gateway.route]]")
     }
 }

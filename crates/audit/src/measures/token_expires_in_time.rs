@@ -24,15 +24,13 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         tokens.push((name, world.full(kind).await));
     }
     let rows = refusal::rows(&world.inventory, world.matrix().await, &[Attempt::Expired], |e| !e.is_public());
-    let mut expired = refusal::claim("an_expired_token_is_refused", &rows, "refuse tokens whose exp has passed");
+    let mut expired =
+        refusal::claim("an_expired_token_is_refused", &rows, "refuse tokens whose exp has passed");
     if rows.is_empty() {
-        expired = Claim::not_proven(&expired.id.clone(), expired.evidence, "give the auditor an endpoint to try");
+        expired =
+            Claim::not_proven(&expired.id.clone(), expired.evidence, "give the auditor an endpoint to try");
     }
-    vec![
-        lifetime(&tokens, &world.config, world.now),
-        agreement(&world.config),
-        expired,
-    ]
+    vec![lifetime(&tokens, &world.config, world.now), agreement(&world.config), expired]
 }
 
 /// `exp` and `iat` of every kind of token; a user's is the one that the document speaks of.
@@ -57,7 +55,8 @@ fn lifetime(tokens: &[(&str, Had)], config: &Config, now: i64) -> Claim {
         match claims.map(|claims| lived(claims, now)) {
             None => {
                 unknown = true;
-                evidence.push(Evidence::http(format!("the {name}'s token is no JWT: its end cannot be read")));
+                evidence
+                    .push(Evidence::http(format!("the {name}'s token is no JWT: its end cannot be read")));
             }
             Some(None) => {
                 broken = true;
@@ -100,7 +99,8 @@ fn agreement(config: &Config) -> Claim {
             Claim::pass(id, vec![evidence]).but(crate::verdict::Verdict::NotApplicable)
         }
         (Some(promised), None) => {
-            let what = format!("the document says {}, no lifetime is configured", document::duration(promised));
+            let what =
+                format!("the document says {}, no lifetime is configured", document::duration(promised));
             Claim::not_proven(id, vec![Evidence::configuration(what)], "set identity.access_token_lifetime")
         }
         (Some(promised), Some(lifetime)) => {

@@ -53,15 +53,24 @@ async fn login(world: &World) -> Claim {
             let evidence = Evidence::http("the token of POST /users/session is no JWT");
             return Claim::fail(id, vec![evidence], "give JWTs (RFC 9068)");
         }
-        Err(why) => return Claim::not_proven(id, vec![Evidence::http(why)], "give the auditor a user that can log in"),
+        Err(why) => {
+            return Claim::not_proven(
+                id,
+                vec![Evidence::http(why)],
+                "give the auditor a user that can log in",
+            );
+        }
     };
     let wrong = format!("Wp{}", random_hex::<16>());
     let nobody = format!("nobody-{}@example.com", random_hex::<10>());
     let mut answers = Vec::new();
-    for (email, password) in [(user.email.as_str(), wrong.as_str()), (&nobody, user.password.expose_secret())] {
+    for (email, password) in [(user.email.as_str(), wrong.as_str()), (&nobody, user.password.expose_secret())]
+    {
         match world.tokens.log_in(&world.config, &world.http, email, password, None).await {
             Ok(answer) => answers.push(answer),
-            Err(why) => return Claim::not_proven(id, vec![Evidence::http(why)], "let the auditor reach the login"),
+            Err(why) => {
+                return Claim::not_proven(id, vec![Evidence::http(why)], "let the auditor reach the login");
+            }
         }
     }
     judge(id, &answers, control, remedy)
@@ -84,7 +93,9 @@ fn judge(id: &str, answers: &[Answer], control: String, remedy: &str) -> Claim {
     match (wrong.status, unknown.status) {
         (401, 401) if same_shape(wrong, unknown) => Claim::pass(id, vec![seen]),
         (401, 401) => Claim::fail(id, vec![seen, Evidence::http("the two bodies differ in form")], remedy),
-        (429, _) | (_, 429) => Claim::not_proven(id, vec![seen], "run the audit again when the throttle has emptied"),
+        (429, _) | (_, 429) => {
+            Claim::not_proven(id, vec![seen], "run the audit again when the throttle has emptied")
+        }
         (a, b) if a != b => Claim::fail(id, vec![seen], remedy),
         _ => Claim::not_proven(id, vec![seen], remedy),
     }
@@ -95,7 +106,9 @@ fn same_shape(a: &Answer, b: &Answer) -> bool {
     match (a.json(), b.json()) {
         (Some(serde_json::Value::Object(a)), Some(serde_json::Value::Object(b))) => {
             a.keys().eq(b.keys())
-                && ["type", "title", "detail", "error", "error_description"].iter().all(|name| a.get(*name) == b.get(*name))
+                && ["type", "title", "detail", "error", "error_description"]
+                    .iter()
+                    .all(|name| a.get(*name) == b.get(*name))
         }
         (a, b) => a.is_none() && b.is_none(),
     }

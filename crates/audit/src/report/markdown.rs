@@ -31,7 +31,8 @@ pub fn render(document: Option<&Document>, report: &Report, with: &[Report]) -> 
             }
             text.push('\n');
         }
-        let indent: String = document.raw[line.number - 1].chars().take_while(|c| c.is_whitespace()).collect();
+        let indent: String =
+            document.raw[line.number - 1].chars().take_while(|c| c.is_whitespace()).collect();
         text.push_str(&format!("{indent}  {EVIDENCE}{}\n", said(document, line, report, with)));
         at = line.number - 1 + line.height;
     }

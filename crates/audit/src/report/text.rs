@@ -35,7 +35,10 @@ pub fn render(report: &Report, coloured: bool) -> String {
     for regression in &report.regressions {
         let claim = regression.claim.as_deref().map(|claim| format!(" {claim}")).unwrap_or_default();
         let now = regression.is.map_or("gone", Verdict::as_str);
-        text.push_str(&format!("worse than before: {}{claim}: {}, now {now}\n", regression.measure, regression.was));
+        text.push_str(&format!(
+            "worse than before: {}{claim}: {}, now {now}\n",
+            regression.measure, regression.was
+        ));
     }
     let counts = [
         Verdict::Pass,

@@ -147,8 +147,12 @@ impl Answer {
 
     /// Every value of a header, joined as if it had been one.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<_> =
-            self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> = self
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
         (!values.is_empty()).then(|| values.join(", "))
     }
 
@@ -206,9 +210,13 @@ impl Http {
     async fn exchange(&self, probe: Probe) -> Sent {
         let printed = probe.printed();
         let cannot = |_| Unreachable(format!("{} cannot be sent", without_query(&probe.url)));
-        let (content_type, body) = probe.body.clone().map_or((None, Bytes::new()), |(kind, body)| (Some(kind), body));
-        let mut request =
-            Request::builder().method(probe.method.clone()).uri(&probe.url).body(Full::new(body)).map_err(cannot)?;
+        let (content_type, body) =
+            probe.body.clone().map_or((None, Bytes::new()), |(kind, body)| (Some(kind), body));
+        let mut request = Request::builder()
+            .method(probe.method.clone())
+            .uri(&probe.url)
+            .body(Full::new(body))
+            .map_err(cannot)?;
         let headers = request.headers_mut();
         if let Ok(agent) = HeaderValue::from_str(&self.agent) {
             headers.insert(http::header::USER_AGENT, agent);
@@ -233,11 +241,15 @@ impl Http {
         let response = self.client.request(request).await.map_err(|error| Unreachable(reason(&error)))?;
         let (head, body) = response.into_parts();
         // A body that is too long or breaks off is as good as none: the status has arrived.
-        let body = Limited::new(body, MAXIMUM_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body =
+            Limited::new(body, MAXIMUM_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let mut shown = head.status.as_u16().to_string();
         for name in SHOWN {
             for value in head.headers.get_all(name) {
-                shown.push_str(&format!("\n{name}: {}", without_query(&String::from_utf8_lossy(value.as_bytes()))));
+                shown.push_str(&format!(
+                    "\n{name}: {}",
+                    without_query(&String::from_utf8_lossy(value.as_bytes()))
+                ));
             }
         }
         Ok(Answer {

@@ -216,7 +216,11 @@ mod tests {
         config.openapi = None;
         config.routes = vec![
             Route { method: "GET".into(), path: "/a/{x}".into(), access: Access::Denied },
-            Route { method: "GET".into(), path: "/a/{y}".into(), access: Access::Public { reason: "r".into() } },
+            Route {
+                method: "GET".into(),
+                path: "/a/{y}".into(),
+                access: Access::Public { reason: "r".into() },
+            },
         ];
         config.session = Some(Session { prefix: "/users".into(), on_gateway: false, public: None });
         let inventory = take(&config);

@@ -64,12 +64,17 @@ fn entries(config: &Config) -> Vec<Entry> {
 
 /// Keeps these tokens for the next run. One that waits for its end is not replaced: else a team that audits more
 /// often than its tokens expire would never see one expire.
-pub(crate) fn write(config: &Config, now: i64, tokens: &[(std::sync::Arc<Token>, bool)]) -> Result<(), String> {
+pub(crate) fn write(
+    config: &Config,
+    now: i64,
+    tokens: &[(std::sync::Arc<Token>, bool)],
+) -> Result<(), String> {
     let Some(folder) = &config.state else { return Ok(()) };
     let mut entries: Vec<Entry> =
         entries(config).into_iter().filter(|entry| entry.expires_at + LEEWAY > now && entry.let_in).collect();
     for (token, let_in) in tokens {
-        let expires_at = token.claims.as_ref().and_then(|claims| claims.get("exp")).and_then(|exp| exp.as_f64());
+        let expires_at =
+            token.claims.as_ref().and_then(|claims| claims.get("exp")).and_then(|exp| exp.as_f64());
         let user = token.kind != Caller::Client;
         let waiting = entries.iter().any(|entry| entry.user == user && entry.scopes == token.scopes);
         if let (Some(exp), false) = (expires_at, waiting) {
@@ -89,7 +94,10 @@ pub(crate) fn write(config: &Config, now: i64, tokens: &[(std::sync::Arc<Token>,
     store(folder, &text).map_err(|error| format!("{} cannot be kept: {error}", folder.join(FILE).display()))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast of floats saturates, and a date beyond i64 never comes")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast of floats saturates, and a date beyond i64 never comes"
+)]
 pub(crate) fn seconds(date: f64) -> i64 {
     date.ceil() as i64
 }

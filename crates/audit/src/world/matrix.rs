@@ -90,12 +90,15 @@ impl Matrix {
                 Ok("a good token without the scope got 403 insufficient_scope there, none got 401".into())
             }
             // The other kind's token is as good a witness that the route exists and tokens are told apart.
-            (Some(401), _) if self.answer(at, Attempt::WrongCaller).is_some_and(|answer| answer.status == 403) => {
+            (Some(401), _)
+                if self.answer(at, Attempt::WrongCaller).is_some_and(|answer| answer.status == 403) =>
+            {
                 Ok("a good token of the wrong kind got 403 there, none got 401".into())
             }
-            (_, Some(answer)) => {
-                Err(format!("a good token without the scope got {} without insufficient_scope", answer.status))
-            }
+            (_, Some(answer)) => Err(format!(
+                "a good token without the scope got {} without insufficient_scope",
+                answer.status
+            )),
             (_, None) => match self.cell(at, Attempt::MissingScope).map(|cell| &cell.outcome) {
                 Some(Err(why)) => Err(why.clone()),
                 _ => Err("a good token without the scope was not tried".into()),
@@ -154,7 +157,8 @@ fn unsent() -> Sent {
 
 async fn plan(world: &World, at: usize, endpoint: &Endpoint, planned: &mut Vec<Planned>) {
     let mut add = |attempt, credential: Result<Option<Credential>, String>, alone| {
-        let probe = credential.map(|credential| Probe::new(&endpoint.method, endpoint.url()).with(credential));
+        let probe =
+            credential.map(|credential| Probe::new(&endpoint.method, endpoint.url()).with(credential));
         planned.push(Planned { endpoint: at, attempt, probe, alone });
     };
     let safe = endpoint.is_safe();
@@ -178,10 +182,14 @@ async fn plan(world: &World, at: usize, endpoint: &Endpoint, planned: &mut Vec<P
             (_, Err(_)) => None,
         };
         let why = || match base {
-            Ok(_) => format!("{} cannot be made: the token is no JWT or the issuer shows no RSA key", forgery.words()),
+            Ok(_) => format!(
+                "{} cannot be made: the token is no JWT or the issuer shows no RSA key",
+                forgery.words()
+            ),
             Err(why) => why.clone(),
         };
-        let credential = forged.map(|token| Some(Credential::bearer(&token, forgery.words()))).ok_or_else(why);
+        let credential =
+            forged.map(|token| Some(Credential::bearer(&token, forgery.words()))).ok_or_else(why);
         add(Attempt::Forged(forgery), credential, true);
     }
     if harmless {
@@ -189,7 +197,9 @@ async fn plan(world: &World, at: usize, endpoint: &Endpoint, planned: &mut Vec<P
     }
     if harmless && endpoint.source != Source::SessionApi {
         // The session API serves every audience that its issuer has sessions for.
-        add(Attempt::WrongAudience, wrong_audience(world, endpoint).await.map(Some), true);
+        if let Some(credential) = wrong_audience(world, endpoint).await {
+            add(Attempt::WrongAudience, credential.map(Some), true);
+        }
     }
     // A session's token always has the scopes of its own user: there is none without.
     let always_had = endpoint.source == Source::SessionApi && kind == Caller::User && lacking.is_err();
@@ -274,11 +284,15 @@ fn expired(world: &World, endpoint: &Endpoint) -> Result<Credential, String> {
     let kind = endpoint.caller().unwrap_or(Caller::Any);
     let fits: Vec<_> = kept
         .iter()
-        .filter(|token| token.let_in && (kind == Caller::Any || token.kind == kind))
-        .filter(|token| endpoint.satisfied_by(&token.scopes) == endpoint.is_safe() || endpoint.access == Access::Denied)
+        .filter(|token| token.let_in && (kind == Caller::Any || token.kind == kind || !endpoint.is_safe()))
+        .filter(|token| {
+            endpoint.satisfied_by(&token.scopes) == endpoint.is_safe() || endpoint.access == Access::Denied
+        })
         .collect();
     if fits.is_empty() {
-        return Err("no token was kept by an earlier run: it is shown by the next run after the token's end".into());
+        return Err(
+            "no token was kept by an earlier run: it is shown by the next run after the token's end".into()
+        );
     }
     match fits.iter().find(|token| token.expires_at + kept::LEEWAY < world.now) {
         Some(token) => Ok(Credential::bearer(&token.value, "a token of an earlier run, past its exp")),
@@ -286,29 +300,39 @@ fn expired(world: &World, endpoint: &Endpoint) -> Result<Credential, String> {
     }
 }
 
-async fn wrong_audience(world: &World, endpoint: &Endpoint) -> Result<Credential, String> {
+/// A token for another audience; none where it would act if its audience were not looked at.
+async fn wrong_audience(world: &World, endpoint: &Endpoint) -> Option<Result<Credential, String>> {
     let Some(other) = &world.config.other_audience else {
-        return Err("no token for another audience can be had: no other audience is configured".into());
+        return Some(Err("no token for another audience can be had: no other audience is configured".into()));
     };
-    // With the endpoint's scopes where the issuer grants them there; else with whatever it grants.
-    let wanted = if endpoint.is_safe() { endpoint.scopes() } else { Scopes::new() };
-    let mut had = Err(String::new());
+    // For reading, with the endpoint's scopes where the issuer grants them there, so that the audience alone refuses;
+    // for anything else, without them.
+    let scopes = endpoint.scopes();
+    let wanted = if endpoint.is_safe() {
+        scopes
+    } else {
+        world.tokens.client_scopes.difference(&scopes).cloned().collect()
+    };
+    let mut why = String::new();
     for scopes in [wanted, Scopes::new()] {
-        had = world.tokens.for_audience(&world.config, &world.http, Caller::Client, other, scopes).await;
-        if had.is_ok() {
-            break;
+        match world.tokens.for_audience(&world.config, &world.http, Caller::Client, other, scopes).await {
+            Ok(token) if endpoint.is_safe() || !endpoint.satisfied_by(&token.scopes) => {
+                return Some(Ok(token.credential()));
+            }
+            Ok(_) => return None,
+            Err(reason) => why = reason,
         }
     }
-    let token = had.map_err(|why| format!("no token for another audience can be had: {why}"))?;
-    if !endpoint.is_safe() && endpoint.satisfied_by(&token.scopes) {
-        return Err("the token for another audience has the scope: not sent with an unsafe method".into());
-    }
-    Ok(token.credential())
+    Some(Err(format!("no token for another audience can be had: {why}")))
 }
 
 /// The other kind's token: for a reading method with the endpoint's scope where the issuer grants it; for any other
 /// method without, and then the scope alone could have refused it.
-async fn wrong_caller(world: &World, endpoint: &Endpoint, kind: Caller) -> (Result<Credential, String>, bool) {
+async fn wrong_caller(
+    world: &World,
+    endpoint: &Endpoint,
+    kind: Caller,
+) -> (Result<Credential, String>, bool) {
     let other = if kind == Caller::User { Caller::Client } else { Caller::User };
     if endpoint.is_safe() {
         let scopes = endpoint.scopes();
@@ -319,7 +343,9 @@ async fn wrong_caller(world: &World, endpoint: &Endpoint, kind: Caller) -> (Resu
         }
     }
     match world.full(other).await {
-        Ok(token) if endpoint.is_safe() || !endpoint.satisfied_by(&token.scopes) => (Ok(token.credential()), false),
+        Ok(token) if endpoint.is_safe() || !endpoint.satisfied_by(&token.scopes) => {
+            (Ok(token.credential()), false)
+        }
         Ok(_) if endpoint.scopes().is_empty() => match world.full(other).await {
             // Without a scope the kind alone refuses: DELETE of a session with a client's token ends nothing.
             Ok(token) => (Ok(token.credential()), true),

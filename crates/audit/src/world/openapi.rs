@@ -136,10 +136,14 @@ impl Scheme {
     fn caller(&self) -> Option<Caller> {
         match self.r#type.as_str() {
             "oauth2" => {
-                let flows: Vec<&str> = self.flows.keys().map(String::as_str).chain([self.flow.as_str()]).collect();
+                let flows: Vec<&str> =
+                    self.flows.keys().map(String::as_str).chain([self.flow.as_str()]).collect();
                 let client = flows.iter().any(|flow| matches!(*flow, "clientCredentials" | "application"));
                 let user = flows.iter().any(|flow| {
-                    matches!(*flow, "authorizationCode" | "implicit" | "password" | "accessCode" | "deviceAuthorization")
+                    matches!(
+                        *flow,
+                        "authorizationCode" | "implicit" | "password" | "accessCode" | "deviceAuthorization"
+                    )
                 });
                 match (client, user) {
                     (true, true) => Some(Caller::Any),
@@ -310,7 +314,10 @@ components:
     fn operations_with_their_scopes_and_callers() {
         let operations = parse(YAML).unwrap();
         let find = |method: &str, path: &str| {
-            operations.iter().find(|o| o.method == method && o.path == path).unwrap_or_else(|| panic!("{path}"))
+            operations
+                .iter()
+                .find(|o| o.method == method && o.path == path)
+                .unwrap_or_else(|| panic!("{path}"))
         };
         let scopes = |scopes: &[&str], caller| Access::Scopes {
             alternatives: scopes.iter().map(|scope| vec![(*scope).to_owned()]).collect(),

@@ -31,8 +31,8 @@ impl Token {
     pub(crate) fn new(value: SecretString, kind: Caller, asked: &Scopes, answered: Option<&str>) -> Self {
         let claims = forge::claims(&value);
         let granted = answered.or_else(|| claims.as_ref()?.get("scope")?.as_str());
-        let scopes: Scopes =
-            granted.map_or_else(|| asked.clone(), |text| text.split_ascii_whitespace().map(Into::into).collect());
+        let scopes: Scopes = granted
+            .map_or_else(|| asked.clone(), |text| text.split_ascii_whitespace().map(Into::into).collect());
         let whose = if kind == Caller::Client { "client" } else { "user" };
         let label = if scopes.is_empty() {
             format!("a {whose}'s token without scopes")
@@ -90,10 +90,15 @@ impl Tokens {
     pub(crate) async fn lacking(&self, config: &Config, http: &Http, kind: Caller, unwanted: &Scopes) -> Had {
         let all = self.all(kind);
         let half = |parity: usize| -> Scopes {
-            all.iter().enumerate().filter(|(at, _)| at % 2 == parity).map(|(_, scope)| scope.clone()).collect()
+            all.iter()
+                .enumerate()
+                .filter(|(at, _)| at % 2 == parity)
+                .map(|(_, scope)| scope.clone())
+                .collect()
         };
         let mut tries = vec![half(0), half(1)];
-        if kind == Caller::Client || !tries.iter().any(|half| !half.is_empty() && half.is_disjoint(unwanted)) {
+        if kind == Caller::Client || !tries.iter().any(|half| !half.is_empty() && half.is_disjoint(unwanted))
+        {
             // Clients' tokens are cheap: everything but exactly this.
             tries.insert(0, all.difference(unwanted).cloned().collect());
         }
@@ -124,7 +129,9 @@ impl Tokens {
     ) -> Had {
         let known = |had: &[(Caller, String, Scopes, Had)]| {
             had.iter()
-                .find(|(other, for_audience, with, _)| *other == kind && for_audience == audience && *with == scopes)
+                .find(|(other, for_audience, with, _)| {
+                    *other == kind && for_audience == audience && *with == scopes
+                })
                 .map(|(.., had)| had.clone())
         };
         if let Some(had) = known(&self.had.lock().await) {
@@ -190,7 +197,11 @@ impl Tokens {
             None => {
                 let scope = Scopes::from(["session".to_owned()]);
                 let token = Box::pin(self.with(config, http, Caller::Client, scope)).await;
-                Some(token.map_err(|why| format!("no client's token with the scope session: {why}"))?.credential())
+                Some(
+                    token
+                        .map_err(|why| format!("no client's token with the scope session: {why}"))?
+                        .credential(),
+                )
             }
         };
         Ok(Probe::new(method, session_url(config, path).unwrap_or_default()).with(credential))
@@ -207,8 +218,7 @@ pub(crate) fn session_url(config: &Config, path: &str) -> Option<String> {
 async fn client(config: &Config, http: &Http, audience: &str, scopes: &Scopes) -> Had {
     let client = config.client.as_ref().ok_or("no client of the auditor's own ([audit] client_id)")?;
     let scope = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let mut fields =
-        vec![("grant_type", "client_credentials"), ("audience", audience)];
+    let mut fields = vec![("grant_type", "client_credentials"), ("audience", audience)];
     if !scope.is_empty() {
         fields.push(("scope", &scope));
     }
@@ -218,7 +228,8 @@ async fn client(config: &Config, http: &Http, audience: &str, scopes: &Scopes) -
     let mut answer = http.send(probe).await.map_err(|error| format!("POST /oauth/token: {error}"))?;
     if answer.status == 401 {
         // A client that is registered for client_secret_basic.
-        let probe = Probe::new("POST", &url).form(&fields).with(Some(Credential::basic(&client.id, &client.secret)));
+        let probe =
+            Probe::new("POST", &url).form(&fields).with(Some(Credential::basic(&client.id, &client.secret)));
         answer = http.send(probe).await.map_err(|error| format!("POST /oauth/token: {error}"))?;
     }
     token_of(&answer, Caller::Client, scopes, "POST /oauth/token")
@@ -232,7 +243,8 @@ fn token_of(answer: &Answer, kind: Caller, asked: &Scopes, endpoint: &str) -> Ha
             Ok(Arc::new(Token::new(token.to_owned().into(), kind, asked, scope)))
         }
         _ => {
-            let code = body.get("error").or_else(|| body.get("title")).and_then(Value::as_str).unwrap_or_default();
+            let code =
+                body.get("error").or_else(|| body.get("title")).and_then(Value::as_str).unwrap_or_default();
             Err(format!("{endpoint} answered {} {code}", answer.status).trim_end().to_owned())
         }
     }

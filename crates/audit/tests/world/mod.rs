@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use audit::config::{ClientCredentials, Lifetime, Location, Session, UserCredentials};
-use audit::report::Claim;
-use audit::{Config, Document, MeasureId, Only, Report, Verdict};
+use audit::{Config, Document, MeasureId, Report, Verdict};
+
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +23,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use crate::ask::{claim, measure};
 
 pub const FRONTEND: &str = "https://app.example.com";
 pub const KEY: [u8; 32] = [7; 32];
@@ -116,12 +118,17 @@ impl World {
     pub fn config(&self) -> Config {
         let now = Arc::clone(&self.now);
         let issuer = format!("{}/", self.url);
-        let mut config =
-            Config::new(&self.url, &issuer, "https://api.example.com", Arc::new(move || now.load(Ordering::SeqCst)));
+        let mut config = Config::new(
+            &self.url,
+            &issuer,
+            "https://api.example.com",
+            Arc::new(move || now.load(Ordering::SeqCst)),
+        );
         config.other_audience = Some("https://other.example.com".into());
         // Nobody listens there.
         config.backend = Some("http://127.0.0.1:9".into());
-        config.access_token_lifetime = Some(Lifetime { seconds: 900, source: "access_token_lifetime".into() });
+        config.access_token_lifetime =
+            Some(Lifetime { seconds: 900, source: "access_token_lifetime".into() });
         config.session = Some(Session { prefix: "/users".into(), on_gateway: true, public: None });
         config.openapi = Some(self.folder.path().join("openapi.yaml"));
         config.frontend_origins = vec![FRONTEND.into()];
@@ -315,7 +322,9 @@ impl World {
             ("POST", "/users" | "/users/session" | "/users/session/refresh")
                 | ("POST" | "PUT", "/users/password-reset")
         );
-        let rule = if session { Some(("", "", "session", "client")) } else {
+        let rule = if session {
+            Some(("", "", "session", "client"))
+        } else {
             RULES.into_iter().find(|rule| rule.0 == method && rule.1 == path)
         };
         let believed = bearer.and_then(|token| self.believed(token, path.starts_with("/users")));
@@ -328,7 +337,11 @@ impl World {
             return (401, challenge, Value::Null);
         };
         if (method, path) == ("DELETE", "/users/session") {
-            return if claims["whose"] == "user" { (204, "", Value::Null) } else { (403, "Bearer", Value::Null) };
+            return if claims["whose"] == "user" {
+                (204, "", Value::Null)
+            } else {
+                (403, "Bearer", Value::Null)
+            };
         }
         let Some((_, _, scope, whose)) = rule else { return (403, "", Value::Null) };
         let has = claims["scope"].as_str().unwrap().split(' ').any(|held| held == scope);
@@ -371,7 +384,13 @@ impl World {
         (200, "", json!({"access_token": token, "token_type": "Bearer", "scope": scope}))
     }
 
-    async fn session(&self, method: &str, path: &str, host: Option<&str>, body: &Bytes) -> (u16, &'static str, Value) {
+    async fn session(
+        &self,
+        method: &str,
+        path: &str,
+        host: Option<&str>,
+        body: &Bytes,
+    ) -> (u16, &'static str, Value) {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return (400, "", Value::Null) };
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         let email = text("email");
@@ -392,7 +411,8 @@ impl World {
                 let refresh = text("refresh_token");
                 let (email, generation) = refresh.split_once(' ').unwrap();
                 let generation: u64 = generation.parse().unwrap();
-                match self.users.lock().unwrap().get(email).is_some_and(|user| user.generation <= generation) {
+                match self.users.lock().unwrap().get(email).is_some_and(|user| user.generation <= generation)
+                {
                     true => self.log_in(email, None, generation),
                     false => (401, "", json!({"title": "not logged in"})),
                 }
@@ -455,21 +475,10 @@ fn tag(signed: &str) -> hmac::Tag {
 
 // --- asking the auditor
 
-/// Runs one measure.
-pub async fn audit(config: Config, id: MeasureId) -> Report {
-    audit::run(config, Only::Measures(vec![id]), |_| {}).await
-}
-
-/// A claim of the only measure of a report.
-pub fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
-    let claims = &report.measures[0].claims;
-    claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id} in {claims:#?}"))
-}
-
 /// The world that lacks just this fails just this claim of the measure.
 pub async fn fails(lacks: &'static str, id: MeasureId, claim_id: &str) -> Report {
     let world = World::start(&[lacks]).await;
-    let report = audit(world.config(), id).await;
+    let report = measure(world.config(), id).await;
     assert_eq!(claim(&report, claim_id).verdict, Verdict::Fail, "{lacks}: {:#?}", report.measures[0]);
     assert_eq!(report.measures[0].verdict, Verdict::Fail);
     report
@@ -480,7 +489,7 @@ pub async fn not_proven(id: MeasureId, claim_id: &str, change: impl FnOnce(&mut 
     let world = World::start(&[]).await;
     let mut config = world.config();
     change(&mut config);
-    let report = audit(config, id).await;
+    let report = measure(config, id).await;
     assert_eq!(claim(&report, claim_id).verdict, Verdict::NotProven, "{:#?}", report.measures[0]);
     assert_eq!(report.measures[0].verdict, Verdict::NotProven, "{:#?}", report.measures[0]);
 }
