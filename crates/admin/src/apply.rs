@@ -162,7 +162,7 @@ async fn commit(
         Target::Api(api) => store.upsert_api(api, now).await?,
         Target::Role(role) => roles::write(store, role, now).await?,
         Target::App { draft, present } => {
-            return write_application(store, draft, present.as_ref(), now, fresh).await;
+            return write_application(store, draft, present.as_deref(), now, fresh).await;
         }
         Target::NewUser { .. } => {
             if let Some(user) = user {

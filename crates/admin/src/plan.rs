@@ -99,7 +99,7 @@ impl fmt::Display for Change {
 pub(crate) enum Target {
     Api(store::Api),
     Role(store::Role),
-    App { draft: Draft, present: Option<ClientRow> },
+    App { draft: Box<Draft>, present: Option<Box<ClientRow>> },
     NewUser { email: Email, declared: At<DeclaredUser> },
     User { id: String, change: store::UserChange, roles: Option<Vec<String>> },
     NoApi,
@@ -255,7 +255,7 @@ fn plan_applications(
                 Kind::App,
                 &name,
                 Vec::new(),
-                Target::App { draft, present: None },
+                Target::App { draft: Box::new(draft), present: None },
             ));
             continue;
         };
@@ -272,8 +272,14 @@ fn plan_applications(
         }
         let details = application_difference(row, access, &draft);
         if !details.is_empty() {
-            let present = Some(row.clone());
-            changes.push(change(Action::Alter, Kind::App, &name, details, Target::App { draft, present }));
+            let present = Some(Box::new(row.clone()));
+            changes.push(change(
+                Action::Alter,
+                Kind::App,
+                &name,
+                details,
+                Target::App { draft: Box::new(draft), present },
+            ));
         }
     }
     if prune && declared.applications.is_some() {

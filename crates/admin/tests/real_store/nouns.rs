@@ -58,7 +58,7 @@ async fn an_api_is_made_shown_changed_and_deleted() {
     let world = World::new().await;
     let made = apis::create(&world.store, &orders(), NOW).await.unwrap();
     assert_eq!((made.name.as_str(), made.signing_alg.as_str(), made.token_lifetime), (API, "RS256", None));
-    assert_eq!(apis::list(&world.store).await.unwrap(), [made.clone()]);
+    assert_eq!(apis::list(&world.store).await.unwrap(), std::slice::from_ref(&made));
     assert_eq!(apis::show(&world.store, API).await.unwrap(), made);
 
     let again = apis::create(&world.store, &orders(), NOW).await.unwrap_err();
