@@ -12,7 +12,7 @@ pub const PASSWORD: &str = "kestrel-lantern-quarry-71";
 /// The binary under test.
 pub fn portcullis(arguments: &[&str]) -> Command {
     let mut command = process::command(env!("CARGO_BIN_EXE_portcullis"));
-    command.args(arguments).env("RUST_LOG", "warn");
+    command.args(arguments).env("PORTCULLIS_LOG", "warn");
     command
 }
 
