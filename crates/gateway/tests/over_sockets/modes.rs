@@ -11,7 +11,8 @@ use crate::world::{World, get, send};
 async fn observe_mode_denies_nothing_and_counts_everything() {
     let world = World::start_with(|plan| plan.config.mode = Mode::Observe).await;
     let scopeless = format!("Bearer {}", world.user("nothing"));
-    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)], &'c str);
+    let cases: &[Case<'_>] = &[
         ("GET", "/orders/7", &[], "no_credentials"),
         ("GET", "/orders/7", &[("Authorization", "Bearer bad")], "invalid_token"),
         ("GET", "/orders/7", &[("Authorization", "Basic x")], "malformed_request"),
