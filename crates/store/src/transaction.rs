@@ -92,8 +92,18 @@ impl Store {
 /// What must not happen twice at a time, even where rows to lock do not exist yet.
 #[derive(Clone, Copy)]
 pub(crate) enum Lock {
-    Migrations = 0x706f_7274_0001,
-    SigningKeys = 0x706f_7274_0002,
+    Migrations,
+    SigningKeys,
+}
+
+impl Lock {
+    /// Its number among PostgreSQL's advisory locks of this database; the first half is "port", to meet nobody else's.
+    const fn number(self) -> i64 {
+        match self {
+            Self::Migrations => 0x706f_7274_0001,
+            Self::SigningKeys => 0x706f_7274_0002,
+        }
+    }
 }
 
 /// Holds the lock until the transaction ends. `SQLite` has one writer: nothing to do there.
@@ -103,7 +113,7 @@ pub(crate) async fn exclusively(transaction: &DatabaseTransaction, lock: Lock) -
             .execute_raw(Statement::from_sql_and_values(
                 DbBackend::Postgres,
                 "SELECT pg_advisory_xact_lock($1)",
-                [(lock as i64).into()],
+                [lock.number().into()],
             ))
             .await?;
     }
