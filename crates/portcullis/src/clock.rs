@@ -18,3 +18,12 @@ pub fn fresh<const N: usize>() -> Result<[u8; N], String> {
     getrandom::fill(&mut bytes).map_err(|error| format!("the operating system gave no randomness: {error}"))?;
     Ok(bytes)
 }
+
+/// `N` bytes from the operating system, for a command that cannot go on without: it ends the process (70) rather than
+/// make a secret of zeros.
+pub fn draw<const N: usize>() -> [u8; N] {
+    fresh().unwrap_or_else(|error| {
+        eprintln!("portcullis: {error}");
+        std::process::exit(70)
+    })
+}

@@ -415,9 +415,12 @@ pub enum Api {
     Update {
         /// Its identifier
         identifier: String,
-        /// Its scopes from now on
-        #[arg(long = "scope", value_name = "NAME")]
-        scopes: Vec<String>,
+        /// A scope that it also knows from now on
+        #[arg(long = "add-scope", value_name = "NAME")]
+        add_scopes: Vec<String>,
+        /// A scope that it no longer knows; roles and applications lose it, too
+        #[arg(long = "remove-scope", value_name = "NAME")]
+        remove_scopes: Vec<String>,
         /// How long its tokens live
         #[arg(long, value_name = "15m")]
         token_lifetime: Option<String>,
@@ -467,9 +470,12 @@ pub enum Role {
     Update {
         /// Its name
         name: String,
-        /// What it allows from now on
-        #[arg(long = "permission", value_name = "URI=SCOPE")]
-        permissions: Vec<String>,
+        /// What it also allows from now on
+        #[arg(long = "add-permission", value_name = "URI=SCOPE")]
+        add: Vec<String>,
+        /// What it no longer allows
+        #[arg(long = "remove-permission", value_name = "URI=SCOPE")]
+        remove: Vec<String>,
         /// Whether new users get it
         #[arg(long, value_name = "true|false")]
         default: Option<bool>,

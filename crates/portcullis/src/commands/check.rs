@@ -2,7 +2,6 @@
 
 use super::{CommandError, Environment, columns, print, print_json};
 use crate::command_line::Where;
-use crate::config::raw::SessionCaller;
 use crate::config::{Configuration, Environment as Stage};
 use crate::wiring::installation::Installation;
 use crate::wiring::policy::Policy;
@@ -208,11 +207,8 @@ fn session_paths(configuration: &Configuration) -> Vec<(&'static str, String, Op
         return Vec::new();
     }
     let prefix = session.prefix.unwrap_or_else(|| "/users".to_owned());
-    let entry = match (session.caller, session.public) {
-        (Some(SessionCaller::Client) | None, None) => None,
-        (_, Some(reason)) => Some(reason),
-        (Some(SessionCaller::Client), _) => None,
-    };
+    // Both at once is a problem of its own, reported elsewhere.
+    let entry = session.public;
     [
         ("POST", "", true),
         ("POST", "/session", true),

@@ -56,6 +56,12 @@ impl From<crate::wiring::store::StoreError> for CommandError {
     }
 }
 
+impl From<admin::Error> for CommandError {
+    fn from(error: admin::Error) -> Self {
+        if error.is_fault() { CommandError::failed(error.to_string()) } else { CommandError::usage(error.to_string()) }
+    }
+}
+
 impl From<store::Fault> for CommandError {
     fn from(fault: store::Fault) -> Self {
         CommandError::failed(format!("store: {fault}"))
@@ -74,6 +80,72 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string(value).map_err(|error| CommandError::failed(error.to_string()))?;
     print(&format!("{text}\n"));
     Ok(())
+}
+
+/// The store of an installation, for administration: it may be the very first to open it.
+pub async fn administered(
+    place: &crate::command_line::Where,
+    environment: &Environment,
+) -> Result<(crate::wiring::installation::Installation, store::Store), CommandError> {
+    let installation = crate::wiring::installation::Installation::find(place, environment)?;
+    let store = crate::wiring::store::open(&installation.configuration, installation.dev.is_none()).await?;
+    Ok((installation, store))
+}
+
+/// Prints a result of administration: JSON for programs, one `name: value` a line for people.
+pub fn show(place: &crate::command_line::Where, value: &impl serde::Serialize) -> Result<(), CommandError> {
+    if place.json {
+        return print_json(value);
+    }
+    let value = serde_json::to_value(value).map_err(|error| CommandError::failed(error.to_string()))?;
+    let serde_json::Value::Object(fields) = value else { return print_json(&value) };
+    let rows: Vec<Vec<String>> = fields
+        .iter()
+        .filter(|(_, value)| !is_empty(value))
+        .map(|(name, value)| vec![name.clone(), plain(value)])
+        .collect();
+    print(&columns(&rows));
+    Ok(())
+}
+
+/// Prints a list: JSON for programs, one row each with these fields for people.
+pub fn show_list(
+    place: &crate::command_line::Where,
+    values: &impl serde::Serialize,
+    fields: &[&str],
+) -> Result<(), CommandError> {
+    if place.json {
+        return print_json(values);
+    }
+    let values = serde_json::to_value(values).map_err(|error| CommandError::failed(error.to_string()))?;
+    let mut rows = vec![fields.iter().map(|field| field.to_uppercase().replace('_', " ")).collect::<Vec<_>>()];
+    rows.extend(
+        values.as_array().into_iter().flatten().map(|value| fields.iter().map(|field| plain(&value[*field])).collect()),
+    );
+    print(&columns(&rows));
+    Ok(())
+}
+
+fn is_empty(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => true,
+        serde_json::Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// A value as a person reads it.
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "-".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
+        serde_json::Value::Object(fields) => {
+            let values: Vec<String> = fields.values().filter(|value| !is_empty(value)).map(plain).collect();
+            values.join("=")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Reads a secret from a file, or from standard input where the file is `-`; one end of line is not part of it.

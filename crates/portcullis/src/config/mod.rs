@@ -65,8 +65,6 @@ pub struct Source<'a> {
 pub struct Configuration {
     /// The keys.
     pub file: raw::File,
-    /// The file that was read, for messages.
-    pub path: Option<PathBuf>,
     /// What relative paths are relative to.
     pub folder: PathBuf,
     /// The environment that counts: the configured one, or production where the platform disagrees.
@@ -109,7 +107,6 @@ impl Configuration {
         }
         Ok(Configuration {
             file,
-            path: source.file.map(Path::to_owned),
             folder,
             environment,
             warnings,

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use policy::{Requirement, ScopeSet};
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeSet;
-use store::{Api, ApiScope, ClientGrant, ClientRow, Permission, Store};
+use store::{Api, ApiScope, ClientGrant, ClientRow, Store};
 
 /// The role that new users get.
 const ROLE: &str = "user";
@@ -110,8 +110,7 @@ async fn role(store: &Store, audience: &str, scopes: &ScopeSet) -> Result<(), Co
     if before.is_some() && permissions.len() == held {
         return Ok(());
     }
-    let permissions: Vec<Permission> =
-        permissions.into_iter().map(|(audience, scope)| Permission { audience, scope }).collect();
+    let permissions: Vec<(String, String)> = permissions.into_iter().collect();
     store.upsert_role(ROLE, "what every user may do", true, &permissions, now()).await?;
     Ok(())
 }
@@ -130,7 +129,7 @@ async fn application(
         Some((application, (row, grants))) => (application, row, grants, false),
         None => {
             let application = MachineApplication {
-                client_id: admin::client_id(fresh().map_err(CommandError::failed)?),
+                client_id: oauth::client::new_client_id(fresh().map_err(CommandError::failed)?),
                 client_secret: URL_SAFE_NO_PAD.encode(fresh::<32>().map_err(CommandError::failed)?),
             };
             let row = ClientRow {
@@ -183,7 +182,7 @@ async fn audit_user(store: &Store, folder: &Folder) -> Result<(), CommandError> 
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let file = folder.path.join("audit.password");
-    let email = accounts::Email::parse(AUDIT_USER).map_err(|error| CommandError::failed(error.to_string()))?;
+    let email = accounts::user::Email::parse(AUDIT_USER).map_err(|error| CommandError::failed(error.to_string()))?;
     let known = store.user_by_email(email.canonical()).await?;
     if known.is_some() && file.exists() {
         return Ok(());
@@ -212,7 +211,7 @@ async fn audit_user(store: &Store, folder: &Folder) -> Result<(), CommandError> 
         }
         None => {
             let user = store::NewUser {
-                id: accounts::UserId::new(fresh().map_err(CommandError::failed)?).to_string(),
+                id: accounts::user::UserId::new(fresh().map_err(CommandError::failed)?).to_string(),
                 email: email.as_str().to_owned(),
                 email_canonical: email.canonical().to_owned(),
                 email_verified: true,

@@ -52,20 +52,28 @@ pub fn session_caller(session: &Session) -> Result<SessionCaller, ConfigError> {
     }
 }
 
+/// The rules for passwords, and the service's name, which no password may be made of.
+pub fn password_rules(configuration: &Configuration) -> (accounts::password::Policy, String) {
+    let section = configuration.file.identity.clone().unwrap_or_default();
+    let mut policy = accounts::password::Policy::default();
+    policy.minimum_length =
+        section.passwords.and_then(|passwords| passwords.minimum_length).unwrap_or(DEFAULT_MINIMUM_LENGTH);
+    let issuer = section.issuer.unwrap_or_default();
+    let host = url::Url::parse(&issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    (policy, host.unwrap_or(issuer))
+}
+
 /// The issuer's settings.
 pub fn config(configuration: &Configuration, origins: policy::Origins) -> Result<Config, ConfigError> {
     let section = configuration.file.identity.clone().unwrap_or_default();
     let missing = |key: &str| ConfigError::Invalid(format!("{key} is missing"));
     let session = session(configuration);
     let gateway_audience = configuration.file.gateway.as_ref().and_then(|gateway| gateway.audience.clone());
-    let mut passwords = accounts::password::Policy::default();
-    passwords.minimum_length =
-        section.passwords.and_then(|passwords| passwords.minimum_length).unwrap_or(DEFAULT_MINIMUM_LENGTH);
+    let (passwords, service_name) = password_rules(configuration);
     let issuer = section.issuer.ok_or_else(|| missing("identity.issuer"))?;
-    let service_name = url::Url::parse(&issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let config = Config {
-        service_name: service_name.unwrap_or_else(|| issuer.clone()),
+        service_name,
         issuer,
         access_token_lifetime: access_token_lifetime(configuration),
         session: SessionConfig {

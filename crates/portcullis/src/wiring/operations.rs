@@ -36,8 +36,9 @@ async fn ready(State(operations): State<Operations>) -> Response {
         && let Err(fault) = store.ping().await
     {
         tracing::warn!(%fault, "not ready: the store does not answer");
-        not_ready.push("store");
+        not_ready.push("store".to_owned());
     }
+    not_ready.extend(operations.gateway.issuers_without_keys().into_iter().map(|issuer| format!("keys of {issuer}")));
     let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": not_ready.is_empty(), "not_ready": not_ready }))).into_response()
 }

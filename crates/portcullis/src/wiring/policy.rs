@@ -55,6 +55,9 @@ pub fn read(configuration: &Configuration) -> Result<Policy, Vec<String>> {
             if development { warnings.push(text) } else { problems.push(text) }
         }
     }
+    for lost in openapi.iter().flat_map(OpenApi::unreachable) {
+        warnings.push(format!("{} is never reached: {}", lost.operation, lost.why));
+    }
     match (table, origins) {
         (Some(table), Some(origins)) if problems.is_empty() => Ok(Policy { table, origins, openapi, warnings }),
         _ => Err(problems),
@@ -72,7 +75,7 @@ pub async fn unknown_scopes(policy: &Policy, audience: &str, store: &Store) -> R
             if !known.iter().any(|known| known == scope.as_str()) {
                 let text = format!(
                     "{} wants scope {scope}, which the API {audience} does not have: nobody can call it; \
-                     portcullis api create|update {audience} --scope …",
+                     portcullis api update {audience} --add-scope {scope}",
                     rule.endpoint()
                 );
                 if !unknown.contains(&text) {

@@ -4,18 +4,24 @@ use super::serving::{self, Shutdown, ShutdownSender};
 use super::{changes, gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring, store};
 use crate::clock;
 use crate::commands::CommandError;
+use crate::commands::apply::apply_files;
 use crate::commands::check::is_first_start;
 use crate::config::{Configuration, Environment};
-use ::gateway::{Gateway, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, OwnKeys, Ports, Revocation, SessionApi};
+use ::gateway::{Gateway, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, OwnKeys, Ports, Revocation, Revocations, SessionApi};
 use ::identity::{Clock, Fresh, Identity, Postman, SmtpPostman};
 use ::store::{ApiKeyUse, ChangeRow, Store, kind};
 use async_trait::async_trait;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::IntoResponse as _;
+use http_body_util::BodyExt as _;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tower::ServiceExt as _;
 
 /// Tokens live no longer than this anywhere: what was revoked before is of no use any more.
 const LONGEST_TOKEN: i64 = 24 * 3600;
@@ -52,6 +58,7 @@ pub struct Addresses {
 pub struct Running {
     addresses: Addresses,
     gateway: Gateway,
+    revocations: Arc<Revocations>,
     end: ShutdownSender,
     tasks: Vec<tokio::task::JoinHandle<()>>,
     threads: Vec<std::thread::JoinHandle<()>>,
@@ -114,22 +121,29 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
 
     let (end, shutdown) = serving::shutdown();
     let (uses, used) = mpsc::channel(KEY_USES);
-    let own_keys = Arc::new(OwnKeys::default());
-    if let Some(identity) = &identity {
-        own_keys.replace(identity.key_set());
-    }
+    let own_keys = Arc::new(OwnKeys::new(identity.as_ref().map(Identity::key_set).unwrap_or_default()));
+    let revocations = Arc::new(Revocations::new(LONGEST_TOKEN));
     let ports = Ports {
-        now: Arc::new(clock::now),
-        fresh: Arc::new(|| clock::fresh().unwrap_or_default()),
         own_keys: Arc::clone(&own_keys),
-        legacy_keys: Arc::new(KeysInStore(store.clone())),
-        key_uses: uses,
+        revocations: Arc::clone(&revocations),
+        legacy_keys: store.clone().map(|store| Arc::new(KeysInStore(store)) as Arc<dyn LegacyKeys>),
+        key_uses: Some(uses),
         session_api: session_api(configuration, identity.as_ref()),
+        now: Arc::new(clock::now),
+        // An id of zeros names a request badly, and is no reason to refuse it.
+        fresh: Arc::new(|| clock::fresh().unwrap_or_default()),
     };
     let gateway = Gateway::new(gateway_config, ports).map_err(|error| CommandError::usage(error.to_string()))?;
 
-    let mut running =
-        Running { addresses: Addresses::default(), gateway: gateway.clone(), end, tasks: Vec::new(), threads: Vec::new(), store: store.clone() };
+    let mut running = Running {
+        addresses: Addresses::default(),
+        gateway: gateway.clone(),
+        revocations,
+        end,
+        tasks: Vec::new(),
+        threads: Vec::new(),
+        store: store.clone(),
+    };
     if let Some(store) = &store {
         running.follow_changes(store, identity.as_ref(), &own_keys, &shutdown).await?;
         running.tasks.push(tokio::spawn(record_uses(store.clone(), used, shutdown.clone())));
@@ -154,19 +168,34 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
             None => tracing::warn!("[mail] is missing: reset links and notices stay in the outbox"),
         }
     }
+    let warming = gateway.clone();
+    running.tasks.push(tokio::spawn(async move {
+        warming.warm_up().await;
+        for issuer in warming.issuers_without_keys() {
+            tracing::warn!(issuer, "the keys of a foreign issuer cannot be had yet; its tokens get 503 until they can");
+        }
+    }));
     Ok(running)
 }
 
 async fn bootstrap(configuration: &Configuration, store: &Store) -> Result<(), CommandError> {
     let files = configuration.file.bootstrap.as_ref().and_then(|bootstrap| bootstrap.apply.clone()).unwrap_or_default();
-    for file in files {
-        let path = configuration.path(&file);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| CommandError::usage(format!("bootstrap.apply: cannot read {}: {error}", path.display())))?;
-        let changes = crate::commands::apply::apply_text(configuration, store, &path.display().to_string(), &text, false, false).await?;
-        for change in changes {
-            tracing::info!("{}: {change}", path.display());
-        }
+    let files: Vec<_> = files.iter().map(|file| configuration.path(file)).collect();
+    if files.is_empty() {
+        return Ok(());
+    }
+    let applied = apply_files(configuration, store, &files, admin::apply::Options::default()).await?;
+    for change in &applied.changes {
+        tracing::info!("bootstrap: {change}");
+    }
+    for secret in &applied.secrets {
+        // A log is no place for a secret: it is made anew where somebody asks for it.
+        tracing::warn!(
+            "bootstrap: application {} has a secret that nobody has seen; run `portcullis app update {} --rotate-secret`, \
+             or declare client_secret_file",
+            secret.application,
+            secret.client_id
+        );
     }
     Ok(())
 }
@@ -202,20 +231,26 @@ fn session_api(configuration: &Configuration, identity: Option<&Identity>) -> Op
     }
     let router = identity.session_router();
     let runtime = tokio::runtime::Handle::current();
-    Some(SessionApi::new(
-        vec![session.prefix.unwrap_or_else(|| "/users".to_owned())],
-        move |request: http::Request<axum::body::Body>| {
-            use tower::ServiceExt as _;
-            let answer = runtime.spawn(router.clone().oneshot(request));
-            async move {
-                match answer.await {
+    Some(SessionApi {
+        paths: identity.session_paths().into_iter().map(|(path, _)| path).collect(),
+        service: Arc::new(move |mut request| {
+            // The gateway has settled who the client is: here it is the peer, and no header has a say.
+            let client = request.extensions_mut().remove::<std::net::IpAddr>();
+            request.headers_mut().remove("x-forwarded-for");
+            if let Some(client) = client {
+                request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
+            }
+            let answer = runtime.spawn(router.clone().oneshot(request.map(Body::new)));
+            Box::pin(async move {
+                let answer = match answer.await {
                     Ok(Ok(answer)) => answer,
                     Ok(Err(never)) => match never {},
-                    Err(_) => axum::response::IntoResponse::into_response(http::StatusCode::INTERNAL_SERVER_ERROR),
-                }
-            }
-        },
-    ))
+                    Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+                };
+                answer.map(|body| ::gateway::SessionBody::new(body.map_err(Into::into)))
+            })
+        }),
+    })
 }
 
 impl Running {
@@ -239,9 +274,9 @@ impl Running {
         let subjects =
             known.subjects.into_iter().map(|(subject, not_before)| Revocation::Subject { subject, not_before });
         let clients = known.clients.into_iter().map(|(client, at)| Revocation::Client { client, at });
-        self.gateway.revocations().apply_all(sessions.chain(subjects).chain(clients), now);
+        self.revocations.apply_all(sessions.chain(subjects).chain(clients), now);
         let listener = Listener {
-            gateway: self.gateway.clone(),
+            revocations: Arc::clone(&self.revocations),
             identity: identity.cloned(),
             own_keys: Arc::clone(own_keys),
             store: store.clone(),
@@ -312,7 +347,9 @@ impl Running {
                     match ::gateway::listen(address, cores > 1) {
                         Ok(listener) => {
                             let _ = told.send(Ok(()));
-                            gateway.serve(listener, shutdown.begun()).await;
+                            if let Err(error) = gateway.serve(listener, shutdown.begun()).await {
+                                tracing::error!(%error, "the gateway does not serve");
+                            }
                         }
                         Err(error) => {
                             let _ = told.send(Err(error));
@@ -370,7 +407,7 @@ impl Running {
 /// Hears changes and tells whoever remembers something of them.
 #[derive(Clone)]
 struct Listener {
-    gateway: Gateway,
+    revocations: Arc<Revocations>,
     identity: Option<Identity>,
     own_keys: Arc<OwnKeys>,
     store: Store,
@@ -391,10 +428,12 @@ impl Listener {
             _ => None,
         };
         if let Some(revocation) = revocation {
-            self.gateway.revocations().apply(revocation, now);
+            self.revocations.apply(revocation, now);
         }
         let Some(identity) = &self.identity else { return };
-        identity.apply_change(&row.kind, &row.key);
+        if let Err(fault) = identity.apply_change(&row.kind, &row.key).await {
+            tracing::error!(%fault, "a change was heard and could not be taken in");
+        }
         if row.kind == kind::SIGNING_KEY {
             match identity.reload_keys().await {
                 Ok(()) => self.own_keys.replace(identity.key_set()),
@@ -405,13 +444,12 @@ impl Listener {
 }
 
 /// Legacy keys as the store has them.
-struct KeysInStore(Option<Store>);
+struct KeysInStore(Store);
 
 #[async_trait]
 impl LegacyKeys for KeysInStore {
     async fn find(&self, digest: [u8; 32]) -> Result<Option<LegacyKey>, LegacyKeysUnavailable> {
-        let Some(store) = &self.0 else { return Ok(None) };
-        let found = store.api_key_by_digest(&digest).await.map_err(|fault| LegacyKeysUnavailable(fault.to_string()))?;
+        let found = self.0.api_key_by_digest(&digest).await.map_err(|fault| LegacyKeysUnavailable(fault.to_string()))?;
         Ok(found.filter(|key| key.revoked_at.is_none()).map(|key| LegacyKey {
             id: key.id,
             client: key.client_id,
