@@ -29,7 +29,7 @@ const LONGEST_BACK_OFF: i64 = 15 * 60;
 /// A letter as it is sent.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The address; empty in a letter that stands in for one to nobody (see [`Letter::to_nobody`]).
+    /// The address; empty in a letter that stands in for one to nobody (see [`Letter::into_nobody`]).
     pub to: String,
     /// One line.
     pub subject: String,
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Letter {
 
 impl Letter {
     /// The same work for an address that nobody here has: it goes through the outbox and is dropped there.
-    pub(crate) fn to_nobody(mut self) -> Self {
+    pub(crate) fn into_nobody(mut self) -> Self {
         self.to.clear();
         self
     }

@@ -76,7 +76,7 @@ async fn send_link(identity: &Identity, account: &str) -> Result<(), Refusal> {
         let stand_in = "0".repeat(accounts::password_reset::TOKEN_LENGTH);
         let expires_at = now + accounts::password_reset::LIFETIME;
         let letter = letters::password_reset(identity.sender(), "", &stand_in, expires_at)?;
-        let mail = letter.to_nobody().seal(&inner.seal, &inner.fresh)?;
+        let mail = letter.into_nobody().seal(&inner.seal, &inner.fresh)?;
         inner.store.enqueue_mail(&mail.id, &mail.sealed, now).await?;
     }
     inner.mail_wake.notify_one();

@@ -79,7 +79,7 @@ pub(crate) async fn sign_up(identity: Identity, request: Request) -> Answer {
             letters::already_known(identity.sender(), owner.as_ref().map_or("", |user| user.email.as_str()))?
         }
     };
-    identity.post(if may_write { letter } else { letter.to_nobody() }).await?;
+    identity.post(if may_write { letter } else { letter.into_nobody() }).await?;
 
     Ok(respond::json(StatusCode::CREATED, "application/json", &json!({ "email": email.as_str() })))
 }
