@@ -108,8 +108,10 @@ impl From<store::Api> for ApiView {
     fn from(api: store::Api) -> Self {
         let mut warnings = Vec::new();
         if api.signing_alg != SigningAlg::Rs256.as_str() {
+            // True as long as the issuer has RSA keys alone; the choice is kept for when it has others.
             warnings.push(format!(
-                "{} puts a key into the key set that is not RSA; auth0-python refuses such a set whole",
+                "{} is recorded, but the issuer signs with RS256 alone today; once it has such a key, auth0-python \
+                 refuses the key set whole",
                 api.signing_alg
             ));
         }

@@ -77,7 +77,7 @@ async fn an_api_is_made_shown_changed_and_deleted() {
         (names.as_slice(), changed.token_lifetime),
         (["read:orders", "refund:orders"].as_slice(), Some(900))
     );
-    assert!(changed.warnings[0].contains("auth0-python"));
+    assert!(changed.warnings[0].contains("signs with RS256 alone today"));
     assert_eq!(apis::show(&world.store, API).await.unwrap(), changed);
 
     apis::delete(&world.store, API, NOW).await.unwrap();
