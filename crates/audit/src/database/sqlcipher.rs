@@ -11,6 +11,7 @@ use crate::database::{Found, Needles};
 
 /// Opens a file read-only, with a raw key or without any, and reads its schema: the first thing that needs the key.
 pub(crate) async fn open(path: &Path, key: Option<&[u8]>) -> Result<SqliteConnection, String> {
+    silence().await;
     let mut options = SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false);
     if let Some(key) = key {
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -27,6 +28,19 @@ pub(crate) async fn open(path: &Path, key: Option<&[u8]>) -> Result<SqliteConnec
             Err(why)
         }
     }
+}
+
+/// SQLCipher writes every refused key to standard error. Here a refusal is what is looked for; the setting is the
+/// process's, and must be made before a file is opened.
+async fn silence() {
+    static DONE: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
+    let quiet = || async {
+        let options = SqliteConnectOptions::new().in_memory(true).pragma("cipher_log_level", "NONE");
+        if let Ok(connection) = options.connect().await {
+            let _closed = connection.close().await;
+        }
+    };
+    DONE.get_or_init(quiet).await;
 }
 
 /// The database's own words; they never contain the key.

@@ -88,7 +88,8 @@ impl Tokens {
     /// A token of this kind that satisfies none of the wanted scopes and holds at least one other: so that a refusal
     /// is for the missing scope and nothing else. Halves of the scopes serve most endpoints with two logins.
     pub(crate) async fn lacking(&self, config: &Config, http: &Http, kind: Caller, unwanted: &Scopes) -> Had {
-        let all = self.all(kind);
+        // What the issuer gives, not what the inventory could want: it may refuse a whole request for one scope too many.
+        let all = self.full(config, http, kind).await?.scopes.clone();
         let half = |parity: usize| -> Scopes {
             all.iter()
                 .enumerate()
