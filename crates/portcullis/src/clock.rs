@@ -15,7 +15,8 @@ pub fn now() -> i64 {
 pub fn fresh<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
     #[expect(clippy::disallowed_methods, reason = "the binary draws randomness")]
-    getrandom::fill(&mut bytes).map_err(|error| format!("the operating system gave no randomness: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| format!("the operating system gave no randomness: {error}"))?;
     Ok(bytes)
 }
 

@@ -23,29 +23,39 @@ pub struct CommandLine {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run everything on this machine, without configuration
-    #[command(after_help = "Examples:\n  portcullis dev\n  portcullis dev --upstream http://localhost:3000 --openapi \
-                            openapi.yaml --frontend http://localhost:5173")]
+    #[command(
+        after_help = "Examples:\n  portcullis dev\n  portcullis dev --upstream http://localhost:3000 --openapi \
+                            openapi.yaml --frontend http://localhost:5173"
+    )]
     Dev(Dev),
     /// Run identity and gateway by a configuration
-    #[command(after_help = "Example:\n  portcullis serve --config portcullis.toml\n\nSIGTERM drains in under 5 \
-                            seconds; SIGHUP reads configuration and policy again and keeps the last good one.")]
+    #[command(
+        after_help = "Example:\n  portcullis serve --config portcullis.toml\n\nSIGTERM drains in under 5 \
+                            seconds; SIGHUP reads configuration and policy again and keeps the last good one."
+    )]
     Serve(Serve),
     /// Read configuration and policy, print every endpoint with its rule, start nothing
     #[command(after_help = "Example:\n  portcullis check --config portcullis.toml")]
     Check(Where),
     /// Say which rule decides on a request, and why
-    #[command(after_help = "Examples:\n  portcullis explain GET /orders/7 --scopes read:orders --caller user\n  portcullis \
+    #[command(
+        after_help = "Examples:\n  portcullis explain GET /orders/7 --scopes read:orders --caller user\n  portcullis \
                             explain GET /orders/7 --token token.txt\n  portcullis explain cors https://app.example.com\n  portcullis \
-                            explain --request 0f9c…")]
+                            explain --request 0f9c…"
+    )]
     Explain(Explain),
     /// Print a real access token, for a test or a curl
-    #[command(after_help = "Examples:\n  portcullis token --dir .portcullis\n  portcullis token --user ada@example.com \
-                            --scope read:orders\n  curl -H \"Authorization: Bearer $(portcullis token)\" http://localhost:4401/catalogue")]
+    #[command(
+        after_help = "Examples:\n  portcullis token --dir .portcullis\n  portcullis token --user ada@example.com \
+                            --scope read:orders\n  curl -H \"Authorization: Bearer $(portcullis token)\" http://localhost:4401/catalogue"
+    )]
     Token(Token),
     /// Prove the security measures by evidence
-    #[command(after_help = "Examples:\n  portcullis audit --document docs/security-measures.md\n  portcullis audit --format \
+    #[command(
+        after_help = "Examples:\n  portcullis audit --document docs/security-measures.md\n  portcullis audit --format \
                             json --only N2 --only A9\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
-                            against --since, 3 something is not proven, 0 otherwise.")]
+                            against --since, 3 something is not proven, 0 otherwise."
+    )]
     Audit(Audit),
     /// Make the store agree with declared APIs, applications, roles and users
     #[command(after_help = "Example:\n  portcullis apply declared.yaml --dry-run")]
@@ -240,7 +250,9 @@ pub struct Apply {
 #[derive(Subcommand, Debug)]
 pub enum User {
     /// Add a user
-    #[command(after_help = "Example:\n  portcullis user create --email ada@example.com --password-file - --role user < password.txt")]
+    #[command(
+        after_help = "Example:\n  portcullis user create --email ada@example.com --password-file - --role user < password.txt"
+    )]
     Create {
         /// The address
         #[arg(long, value_name = "ADDRESS")]
@@ -269,7 +281,9 @@ pub enum User {
         place: Where,
     },
     /// Change a user
-    #[command(after_help = "Example:\n  portcullis user update ada@example.com --role user --role editor\n  portcullis user update ada@example.com --blocked true")]
+    #[command(
+        after_help = "Example:\n  portcullis user update ada@example.com --role user --role editor\n  portcullis user update ada@example.com --blocked true"
+    )]
     Update {
         /// Id or address
         user: String,
@@ -303,7 +317,9 @@ pub enum User {
 #[derive(Subcommand, Debug)]
 pub enum App {
     /// Add an application; its secret is printed once
-    #[command(after_help = "Example:\n  portcullis app create --name billing --type non_interactive --api https://api.example.com --scope read:orders")]
+    #[command(
+        after_help = "Example:\n  portcullis app create --name billing --type non_interactive --api https://api.example.com --scope read:orders"
+    )]
     Create {
         /// What people call it
         #[arg(long)]
@@ -380,7 +396,9 @@ pub enum App {
 #[derive(Subcommand, Debug)]
 pub enum Api {
     /// Add an API
-    #[command(after_help = "Example:\n  portcullis api create --identifier https://api.example.com --scope read:orders --scope write:orders")]
+    #[command(
+        after_help = "Example:\n  portcullis api create --identifier https://api.example.com --scope read:orders --scope write:orders"
+    )]
     Create {
         /// Its audience, a URI
         #[arg(long, value_name = "URI")]
@@ -442,7 +460,9 @@ pub enum Api {
 #[derive(Subcommand, Debug)]
 pub enum Role {
     /// Add a role
-    #[command(after_help = "Example:\n  portcullis role create editor --permission https://api.example.com=write:notes")]
+    #[command(
+        after_help = "Example:\n  portcullis role create editor --permission https://api.example.com=write:notes"
+    )]
     Create {
         /// Its name
         name: String,
@@ -497,7 +517,9 @@ pub enum Role {
 #[derive(Subcommand, Debug)]
 pub enum Key {
     /// Make an API key; it is printed once
-    #[command(after_help = "Example:\n  portcullis key create --name partner --scope read:orders --expires 90d")]
+    #[command(
+        after_help = "Example:\n  portcullis key create --name partner --scope read:orders --expires 90d"
+    )]
     Create {
         /// Whose it is
         #[arg(long)]
@@ -575,7 +597,8 @@ mod tests {
     fn every_command_shows_an_example_or_is_a_noun() {
         for command in CommandLine::command().get_subcommands() {
             let noun = command.has_subcommands();
-            let example = command.get_after_help().is_some_and(|help| help.to_string().contains("portcullis"));
+            let example =
+                command.get_after_help().is_some_and(|help| help.to_string().contains("portcullis"));
             assert!(noun || example, "{} has no example", command.get_name());
         }
     }

@@ -18,8 +18,11 @@ pub async fn json(url: &str) -> Result<Option<serde_json::Value>, String> {
         if !status.is_success() {
             return Err(format!("it answers {status}"));
         }
-        let body = Limited::new(answer.into_body(), 1 << 20).collect().await.map_err(|error| error.to_string())?;
+        let body =
+            Limited::new(answer.into_body(), 1 << 20).collect().await.map_err(|error| error.to_string())?;
         serde_json::from_slice(&body.to_bytes()).map(Some).map_err(|error| error.to_string())
     };
-    tokio::time::timeout(Duration::from_secs(3), exchange).await.map_err(|_| "it takes too long".to_owned())?
+    tokio::time::timeout(Duration::from_secs(3), exchange)
+        .await
+        .map_err(|_| "it takes too long".to_owned())?
 }

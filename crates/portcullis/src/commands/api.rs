@@ -15,7 +15,9 @@ pub async fn run(api: Api, environment: &Environment) -> Result<(), CommandError
                 name,
                 scopes: scopes.into_iter().map(scope).collect(),
                 signing_alg: SigningAlg::parse(&signing_alg).ok_or_else(|| {
-                    CommandError::usage(format!("--signing-alg {signing_alg}: RS256, ES256 and EdDSA are known"))
+                    CommandError::usage(format!(
+                        "--signing-alg {signing_alg}: RS256, ES256 and EdDSA are known"
+                    ))
                 })?,
                 token_lifetime: token_lifetime.as_deref().map(seconds).transpose()?,
             };

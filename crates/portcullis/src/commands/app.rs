@@ -9,16 +9,30 @@ use oauth::client::{AuthMethod, ClientType, GrantType};
 /// Does what was asked, straight on the store.
 pub async fn run(app: App, environment: &Environment) -> Result<(), CommandError> {
     match app {
-        App::Create { name, kind, callbacks, logout_urls, web_origins, grants, auth_method, api, scopes, place } => {
+        App::Create {
+            name,
+            kind,
+            callbacks,
+            logout_urls,
+            web_origins,
+            grants,
+            auth_method,
+            api,
+            scopes,
+            place,
+        } => {
             let kind = ClientType::parse(&kind).ok_or_else(|| {
-                CommandError::usage(format!("--type {kind}: spa, native, regular_web and non_interactive are known"))
+                CommandError::usage(format!(
+                    "--type {kind}: spa, native, regular_web and non_interactive are known"
+                ))
             })?;
             let mut application = NewApplication::new(name, kind);
             application.callbacks = callbacks;
             application.logout_urls = logout_urls;
             application.web_origins = web_origins;
             if !grants.is_empty() {
-                application.grants = grants.iter().map(|grant| grant_type(grant)).collect::<Result<_, _>>()?;
+                application.grants =
+                    grants.iter().map(|grant| grant_type(grant)).collect::<Result<_, _>>()?;
             }
             application.auth_method = auth_method.as_deref().map(method).transpose()?;
             application.apis = api.map(|api| ApiAccess { api, scopes }).into_iter().collect();
@@ -31,7 +45,11 @@ pub async fn run(app: App, environment: &Environment) -> Result<(), CommandError
         }
         App::List(place) => {
             let (_, store) = administered(&place, environment).await?;
-            show_list(&place, &applications::list(&store).await?, &["client_id", "name", "type", "disabled", "apis"])
+            show_list(
+                &place,
+                &applications::list(&store).await?,
+                &["client_id", "name", "type", "disabled", "apis"],
+            )
         }
         App::Show { app, place } => {
             let (_, store) = administered(&place, environment).await?;
@@ -69,6 +87,8 @@ fn grant_type(text: &str) -> Result<GrantType, CommandError> {
 
 fn method(text: &str) -> Result<AuthMethod, CommandError> {
     AuthMethod::parse(text).ok_or_else(|| {
-        CommandError::usage(format!("--auth-method {text}: none, client_secret_post and client_secret_basic are known"))
+        CommandError::usage(format!(
+            "--auth-method {text}: none, client_secret_post and client_secret_basic are known"
+        ))
     })
 }

@@ -32,7 +32,8 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
         .map_err(|error| CommandError::usage(error.to_string()))?;
     let earlier = arguments.since.as_deref().map(read_report).transpose()?;
     let with = arguments.with.iter().map(|file| read_report(file)).collect::<Result<Vec<_>, _>>()?;
-    let policy = crate::wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let policy = crate::wiring::policy::read(configuration)
+        .map_err(|problems| CommandError::usage(problems.join("\n")))?;
     let mut config = crate::wiring::audit::config(&installation, &policy).await?;
     config.document = document.clone();
     config.challenge = arguments.challenge.clone();

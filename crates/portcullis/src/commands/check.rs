@@ -131,16 +131,18 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
     }
     if !wiring::identity::has_issuer(configuration) {
         if !wiring::identity::is_delegated(configuration) {
-            findings.problems.push("identity.issuer is missing, and identity.mode is not \"delegated\"".to_owned());
+            findings
+                .problems
+                .push("identity.issuer is missing, and identity.mode is not \"delegated\"".to_owned());
         }
         return;
     }
     match wiring::identity::config(configuration, policy.origins.clone()) {
         Err(error) => findings.problems.push(error.to_string()),
         Ok(config) => {
-            let loopback = url::Url::parse(&config.issuer).ok().is_some_and(|url| {
-                matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
-            });
+            let loopback = url::Url::parse(&config.issuer)
+                .ok()
+                .is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
             if config.issuer.starts_with("http://")
                 && !loopback
                 && configuration.environment != Stage::Development
@@ -154,13 +156,17 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
         Err(error) => {
             // Before the first start there is neither store nor key; both are made then.
             if is_first_start(configuration) {
-                findings.warnings.push("the store does not exist yet; the first start makes it and its key".to_owned());
+                findings
+                    .warnings
+                    .push("the store does not exist yet; the first start makes it and its key".to_owned());
             } else {
                 findings.problems.push(error.to_string());
             }
         }
         Ok(store::Location::SqlCipher { path, .. }) if !path.exists() => {
-            findings.warnings.push(format!("the store {} does not exist yet; the first start makes it", path.display()));
+            findings
+                .warnings
+                .push(format!("the store {} does not exist yet; the first start makes it", path.display()));
         }
         Ok(location) => match store::Store::open(&location).await {
             Err(fault) => findings.problems.push(format!("the store does not open: {fault}")),
@@ -168,7 +174,9 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
                 let audience = wiring::gateway::audience(configuration).unwrap_or_default();
                 match wiring::policy::unknown_scopes(policy, &audience, &store).await {
                     Err(fault) => findings.problems.push(format!("store: {fault}")),
-                    Ok(unknown) if configuration.environment == Stage::Development => findings.warnings.extend(unknown),
+                    Ok(unknown) if configuration.environment == Stage::Development => {
+                        findings.warnings.extend(unknown)
+                    }
                     Ok(unknown) => findings.problems.extend(unknown),
                 }
                 if let Ok(apis) = store.apis().await {
@@ -194,7 +202,8 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
 pub fn is_first_start(configuration: &Configuration) -> bool {
     let url = configuration.file.store.as_ref().and_then(|store| store.url.clone());
     let url = url.unwrap_or_else(|| "sqlcipher:data/portcullis.db".to_owned());
-    url.strip_prefix("sqlcipher:").is_some_and(|path| !configuration.path(std::path::Path::new(path)).exists())
+    url.strip_prefix("sqlcipher:")
+        .is_some_and(|path| !configuration.path(std::path::Path::new(path)).exists())
 }
 
 /// The session API's paths as this configuration serves them on the gateway's origin: method, path, caller.

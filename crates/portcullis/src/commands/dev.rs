@@ -20,7 +20,8 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     let folder = Folder::create(&arguments.dir)?;
     let start = folder.plan(arguments)?;
     let configuration = folder.configuration(&start, environment)?;
-    let policy = wiring::policy::read(&configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let policy =
+        wiring::policy::read(&configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
     for warning in configuration.warnings.iter().chain(&policy.warnings) {
         tracing::warn!("{warning}");
     }
@@ -32,7 +33,8 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
 
     let (sample_end, sample_shutdown) = serving::shutdown();
     if let Some(port) = start.sample {
-        let listener = services::bind("the sample backend", SocketAddr::new(crate::command_line::LOOPBACK, port))?;
+        let listener =
+            services::bind("the sample backend", SocketAddr::new(crate::command_line::LOOPBACK, port))?;
         tokio::spawn(serving::serve(listener, sample_backend::router(), None, sample_shutdown));
     }
     let onward = wiring::identity::mail(&configuration)?
@@ -49,7 +51,8 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
         tls,
     };
     let running = services::start(&configuration, plan).await?;
-    let tour = Tour { start: &start, seeded: &seeded, table: &policy.table, audience: &audience, folder: &folder };
+    let tour =
+        Tour { start: &start, seeded: &seeded, table: &policy.table, audience: &audience, folder: &folder };
     if arguments.json {
         print_json(&tour.ready_line(&configuration.file))?;
     } else {
@@ -58,7 +61,8 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     let dir = arguments.dir.clone();
     super::serve::until_stopped(running, || {
         let folder = Folder::open(&dir)?;
-        Ok::<_, ConfigError>(folder.configuration(&folder.last_start()?, environment)?).map_err(CommandError::from)
+        Ok::<_, ConfigError>(folder.configuration(&folder.last_start()?, environment)?)
+            .map_err(CommandError::from)
     })
     .await?;
     sample_end.begin();

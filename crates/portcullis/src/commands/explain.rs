@@ -18,7 +18,8 @@ pub async fn run(arguments: &Explain, environment: &Environment) -> Result<(), C
     let (Some(method), Some(target)) = (&arguments.method, &arguments.target) else {
         return Err(CommandError::usage("name a method and a path, or `cors` and an origin"));
     };
-    let policy = wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let policy =
+        wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
     if method == "cors" {
         return cors(arguments, &policy.origins, target);
     }
@@ -61,11 +62,16 @@ fn cors(arguments: &Explain, origins: &policy::Origins, origin: &str) -> Result<
 
 fn caller(arguments: &Explain) -> Result<Option<Caller>, CommandError> {
     if let Some(scopes) = &arguments.scopes {
-        let scopes = ScopeSet::parse(scopes).map_err(|error| CommandError::usage(format!("--scopes: {error}")))?;
+        let scopes =
+            ScopeSet::parse(scopes).map_err(|error| CommandError::usage(format!("--scopes: {error}")))?;
         let scope = scopes.to_string();
         let facts = match arguments.caller {
-            Holder::User => TokenFacts { sub: Some("usr_example"), scope: Some(&scope), ..TokenFacts::default() },
-            Holder::Client => TokenFacts { sub: Some("example@clients"), scope: Some(&scope), ..TokenFacts::default() },
+            Holder::User => {
+                TokenFacts { sub: Some("usr_example"), scope: Some(&scope), ..TokenFacts::default() }
+            }
+            Holder::Client => {
+                TokenFacts { sub: Some("example@clients"), scope: Some(&scope), ..TokenFacts::default() }
+            }
         };
         return Ok(Some(Caller::from_token(&facts)));
     }
@@ -79,7 +85,9 @@ fn caller(arguments: &Explain) -> Result<Option<Caller>, CommandError> {
     let claims = jose::Compact::parse(&token)
         .map_err(|error| error.to_string())
         .and_then(|compact| jose::Claims::parse(compact.payload()).map_err(|error| error.to_string()))
-        .map_err(|error| CommandError::usage(format!("--token: not a JWT that the gateway would read: {error}")))?;
+        .map_err(|error| {
+            CommandError::usage(format!("--token: not a JWT that the gateway would read: {error}"))
+        })?;
     let facts = TokenFacts {
         sub: claims.sub.as_deref(),
         client_id: claims.client_id.as_deref(),

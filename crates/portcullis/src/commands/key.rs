@@ -20,8 +20,10 @@ pub async fn run(key: Key, environment: &Environment) -> Result<(), CommandError
                 expires_at: expires.as_deref().map(seconds).transpose()?.map(|seconds| now() + seconds),
                 environment: stage(installation.configuration.environment),
             };
-            let random =
-                Fresh { id: fresh().map_err(CommandError::failed)?, key: fresh().map_err(CommandError::failed)? };
+            let random = Fresh {
+                id: fresh().map_err(CommandError::failed)?,
+                key: fresh().map_err(CommandError::failed)?,
+            };
             show(&place, &api_keys::create(&store, &key, now(), random).await?)
         }
         Key::Import { file, place } => {

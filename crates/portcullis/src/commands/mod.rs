@@ -58,7 +58,11 @@ impl From<crate::wiring::store::StoreError> for CommandError {
 
 impl From<admin::Error> for CommandError {
     fn from(error: admin::Error) -> Self {
-        if error.is_fault() { CommandError::failed(error.to_string()) } else { CommandError::usage(error.to_string()) }
+        if error.is_fault() {
+            CommandError::failed(error.to_string())
+        } else {
+            CommandError::usage(error.to_string())
+        }
     }
 }
 
@@ -102,7 +106,7 @@ pub fn show(place: &crate::command_line::Where, value: &impl serde::Serialize) -
     let rows: Vec<Vec<String>> = fields
         .iter()
         .filter(|(_, value)| !is_empty(value))
-        .map(|(name, value)| vec![name.clone(), plain(value)])
+        .map(|(name, value)| vec![name.clone(), plain(name, value)])
         .collect();
     print(&columns(&rows));
     Ok(())
@@ -118,9 +122,14 @@ pub fn show_list(
         return print_json(values);
     }
     let values = serde_json::to_value(values).map_err(|error| CommandError::failed(error.to_string()))?;
-    let mut rows = vec![fields.iter().map(|field| field.to_uppercase().replace('_', " ")).collect::<Vec<_>>()];
+    let mut rows =
+        vec![fields.iter().map(|field| field.to_uppercase().replace('_', " ")).collect::<Vec<_>>()];
     rows.extend(
-        values.as_array().into_iter().flatten().map(|value| fields.iter().map(|field| plain(&value[*field])).collect()),
+        values
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|value| fields.iter().map(|field| plain(field, &value[*field])).collect()),
     );
     print(&columns(&rows));
     Ok(())
@@ -130,20 +139,36 @@ fn is_empty(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::Null => true,
         serde_json::Value::Array(items) => items.is_empty(),
+        serde_json::Value::String(text) => text.is_empty(),
         _ => false,
     }
 }
 
-/// A value as a person reads it.
-fn plain(value: &serde_json::Value) -> String {
+/// A value as a person reads it; `name` tells times from other numbers.
+fn plain(name: &str, value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "-".to_owned(),
         serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
+        serde_json::Value::Array(items) => items
+            .iter()
+            .map(|item| plain("", item))
+            .collect::<Vec<_>>()
+            .join(if items.iter().any(serde_json::Value::is_object) { ", " } else { " " }),
         serde_json::Value::Object(fields) => {
-            let values: Vec<String> = fields.values().filter(|value| !is_empty(value)).map(plain).collect();
-            values.join("=")
+            let values: Vec<String> = fields
+                .iter()
+                .filter(|(_, value)| !is_empty(value))
+                .map(|(name, value)| plain(name, value))
+                .collect();
+            values.join(" ")
         }
+        serde_json::Value::Number(number) if name.ends_with("_at") => number.as_u64().map_or_else(
+            || number.to_string(),
+            |at| {
+                humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(at))
+                    .to_string()
+            },
+        ),
         other => other.to_string(),
     }
 }
@@ -151,7 +176,8 @@ fn plain(value: &serde_json::Value) -> String {
 /// Reads a secret from a file, or from standard input where the file is `-`; one end of line is not part of it.
 pub fn read_secret(path: &std::path::Path) -> Result<secrecy::SecretString, CommandError> {
     let text = if path == std::path::Path::new("-") {
-        std::io::read_to_string(std::io::stdin()).map_err(|error| CommandError::usage(format!("standard input: {error}")))?
+        std::io::read_to_string(std::io::stdin())
+            .map_err(|error| CommandError::usage(format!("standard input: {error}")))?
     } else {
         std::fs::read_to_string(path)
             .map_err(|error| CommandError::usage(format!("cannot read {}: {error}", path.display())))?
@@ -163,7 +189,9 @@ pub fn read_secret(path: &std::path::Path) -> Result<secrecy::SecretString, Comm
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in rows {
@@ -182,7 +210,27 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 mod tests {
     #[test]
     fn columns_line_up() {
-        let rows = [vec!["GET".to_owned(), "/é".to_owned(), "x".to_owned()], vec!["DELETE".to_owned(), "/a".to_owned()]];
+        let rows = [
+            vec!["GET".to_owned(), "/é".to_owned(), "x".to_owned()],
+            vec!["DELETE".to_owned(), "/a".to_owned()],
+        ];
         assert_eq!(super::columns(&rows), "GET     /é  x\nDELETE  /a\n");
+    }
+
+    #[test]
+    fn values_read_well() {
+        for (name, value, text) in [
+            ("created_at", serde_json::json!(0), "1970-01-01T00:00:00Z"),
+            ("uses", serde_json::json!(3), "3"),
+            ("scopes", serde_json::json!(["a", "b"]), "a b"),
+            (
+                "apis",
+                serde_json::json!([{ "api": "x", "scopes": ["a"] }, { "api": "y", "scopes": [] }]),
+                "x a, y",
+            ),
+            ("last_used_at", serde_json::Value::Null, "-"),
+        ] {
+            assert_eq!(super::plain(name, &value), text);
+        }
     }
 }

@@ -9,7 +9,8 @@ use admin::roles::{self, NewRole, Permission, RoleChange};
 pub async fn run(role: Role, environment: &Environment) -> Result<(), CommandError> {
     match role {
         Role::Create { name, permissions, default, place } => {
-            let role = NewRole { name, description: String::new(), default, permissions: parse(&permissions)? };
+            let role =
+                NewRole { name, description: String::new(), default, permissions: parse(&permissions)? };
             let (_, store) = administered(&place, environment).await?;
             show(&place, &roles::create(&store, &role, now()).await?)
         }
@@ -22,7 +23,8 @@ pub async fn run(role: Role, environment: &Environment) -> Result<(), CommandErr
             show(&place, &roles::show(&store, &name).await?)
         }
         Role::Update { name, add, remove, default, place } => {
-            let change = RoleChange { add: parse(&add)?, remove: parse(&remove)?, default, ..RoleChange::default() };
+            let change =
+                RoleChange { add: parse(&add)?, remove: parse(&remove)?, default, ..RoleChange::default() };
             let (_, store) = administered(&place, environment).await?;
             show(&place, &roles::update(&store, &name, &change, now()).await?)
         }

@@ -28,7 +28,9 @@ pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), Com
     if arguments.json {
         print_json(&ready)?;
     } else {
-        let shown = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+        let shown = |address: Option<std::net::SocketAddr>| {
+            address.map_or("off".to_owned(), |address| address.to_string())
+        };
         print(&format!(
             "portcullis is ready: identity {}, gateway {}, operations {}\n",
             shown(addresses.identity),
@@ -49,7 +51,8 @@ fn refuse_what_is_weak(configuration: &Configuration) -> Result<(), CommandError
     if configuration.environment == Stage::Development {
         return Ok(());
     }
-    let issuer = configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()).unwrap_or_default();
+    let issuer =
+        configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()).unwrap_or_default();
     let loopback = url::Url::parse(&issuer)
         .ok()
         .is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
@@ -66,7 +69,10 @@ pub async fn until_stopped(
     running: Running,
     read_again: impl Fn() -> Result<Configuration, CommandError>,
 ) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| CommandError { message: format!("signals cannot be heard: {error}"), code: 70 };
+    let failed = |error: std::io::Error| CommandError {
+        message: format!("signals cannot be heard: {error}"),
+        code: 70,
+    };
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;

@@ -35,7 +35,8 @@ pub async fn run(arguments: &Token, environment: &Environment) -> Result<(), Com
         }
     };
     store.close().await;
-    let Minted { access_token, expires_in, scope } = minted.map_err(|error| CommandError::usage(error.to_string()))?;
+    let Minted { access_token, expires_in, scope } =
+        minted.map_err(|error| CommandError::usage(error.to_string()))?;
     if arguments.place.json {
         return print_json(&json!({
             "access_token": access_token.expose_secret(), "token_type": "Bearer", "expires_in": expires_in, "scope": scope.to_string(),
@@ -47,7 +48,8 @@ pub async fn run(arguments: &Token, environment: &Environment) -> Result<(), Com
 
 /// The issuer of this installation, asked in this process.
 async fn issuer(configuration: &Configuration, store: &Store) -> Result<Identity, CommandError> {
-    let policy = wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let policy =
+        wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
     let config = wiring::identity::config(configuration, policy.origins)?;
     let key = wiring::identity::key_encryption_key(configuration, false)?;
     Identity::start(config, store.clone(), key, Clock::new(clock::now), Fresh::system())
@@ -55,7 +57,11 @@ async fn issuer(configuration: &Configuration, store: &Store) -> Result<Identity
         .map_err(|fault| CommandError::failed(fault.to_string()))
 }
 
-async fn client(arguments: &Token, installation: &Installation, store: &Store) -> Result<String, CommandError> {
+async fn client(
+    arguments: &Token,
+    installation: &Installation,
+    store: &Store,
+) -> Result<String, CommandError> {
     let Some(named) = &arguments.app else {
         let folder = installation.dev.as_ref();
         let application = folder.and_then(|folder| folder.machine_application().ok());
@@ -68,6 +74,8 @@ async fn client(arguments: &Token, installation: &Installation, store: &Store) -
     }
     match store.client_by_name(named).await? {
         Some((client, _)) => Ok(client.id),
-        None => Err(CommandError::usage(format!("no application has the id or name {named}; see `portcullis app list`"))),
+        None => Err(CommandError::usage(format!(
+            "no application has the id or name {named}; see `portcullis app list`"
+        ))),
     }
 }

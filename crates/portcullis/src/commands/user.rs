@@ -66,8 +66,8 @@ pub async fn run(user: User, environment: &Environment) -> Result<(), CommandErr
             if let Some(password) = password {
                 let mut rules = PasswordRules::of(&installation.configuration);
                 let salt = fresh().map_err(CommandError::failed)?;
-                changed =
-                    users::set_password(&store, &user, &password, &mut rules.passwords(), now(), salt).await?;
+                changed = users::set_password(&store, &user, &password, &mut rules.passwords(), now(), salt)
+                    .await?;
             }
             show(&place, &changed)
         }

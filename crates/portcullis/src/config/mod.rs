@@ -18,7 +18,9 @@ pub use raw::Environment;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {error}; name another with --config FILE, or start without one: portcullis dev")]
+    #[error(
+        "cannot read {path}: {error}; name another with --config FILE, or start without one: portcullis dev"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -82,8 +84,10 @@ impl Configuration {
         if let Some(path) = source.file {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
-            let in_file =
-                |error: toml::de::Error| ConfigError::File { path: path.to_owned(), message: error.to_string() };
+            let in_file = |error: toml::de::Error| ConfigError::File {
+                path: path.to_owned(),
+                message: shown(&text, &error),
+            };
             toml::from_str::<raw::File>(&text).map_err(in_file)?;
             merge(&mut table, toml::from_str::<toml::Table>(&text).map_err(in_file)?);
             if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -105,13 +109,7 @@ impl Configuration {
                     .to_owned(),
             );
         }
-        Ok(Configuration {
-            file,
-            folder,
-            environment,
-            warnings,
-            variables: source.environment.clone(),
-        })
+        Ok(Configuration { file, folder, environment, warnings, variables: source.environment.clone() })
     }
 
     /// A path of the configuration, from the folder that it is relative to.
@@ -130,6 +128,15 @@ impl Configuration {
             warnings: Vec::new(),
         }
     }
+}
+
+/// The parser's words with line and caret; where a secret stands in the line, without the line.
+fn shown(text: &str, error: &toml::de::Error) -> String {
+    if error.message() != secret::NOT_HERE {
+        return error.to_string();
+    }
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 /// Lays `over` on `base`: tables key by key, arrays of tables behind one another, all else replaced.
@@ -197,7 +204,9 @@ fn insert(table: &mut toml::Table, path: &[String], value: toml::Value) -> Resul
         [section, rest @ ..] => {
             match table.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new())) {
                 toml::Value::Table(inner) => insert(inner, rest, value),
-                _ => Err(format!("`{section}` is no section; an array of tables is one TOML value in one variable")),
+                _ => Err(format!(
+                    "`{section}` is no section; an array of tables is one TOML value in one variable"
+                )),
             }
         }
     }
@@ -305,18 +314,23 @@ mod tests {
     fn a_platform_that_disagrees_means_production() {
         let agreed = load("environment = \"staging\"", &[("RAILWAY_ENVIRONMENT_NAME", "staging")]).unwrap();
         assert_eq!((agreed.environment, agreed.warnings.len()), (Environment::Staging, 0));
-        let torn = load("environment = \"development\"", &[("RAILWAY_ENVIRONMENT_NAME", "production")]).unwrap();
+        let torn =
+            load("environment = \"development\"", &[("RAILWAY_ENVIRONMENT_NAME", "production")]).unwrap();
         assert_eq!((torn.environment, torn.warnings.len()), (Environment::Production, 1));
-        let unknown = load("environment = \"development\"", &[("RAILWAY_ENVIRONMENT_NAME", "pr-12")]).unwrap();
+        let unknown =
+            load("environment = \"development\"", &[("RAILWAY_ENVIRONMENT_NAME", "pr-12")]).unwrap();
         assert_eq!(unknown.environment, Environment::Production);
         assert_eq!(load("", &[]).unwrap().environment, Environment::Production);
     }
 
     #[test]
     fn defaults_give_way_key_by_key_and_routes_add_up() {
-        let mut base = toml::from_str::<toml::Table>("a = 1\n[g]\nx = 1\ny = 2\n[[g.route]]\nm = 1\n").unwrap();
+        let mut base =
+            toml::from_str::<toml::Table>("a = 1\n[g]\nx = 1\ny = 2\n[[g.route]]\nm = 1\n").unwrap();
         merge(&mut base, toml::from_str("[g]\ny = 3\n[[g.route]]\nm = 2\n").unwrap());
-        let merged = toml::from_str::<toml::Table>("a = 1\n[g]\nx = 1\ny = 3\n[[g.route]]\nm = 1\n[[g.route]]\nm = 2\n");
+        let merged = toml::from_str::<toml::Table>(
+            "a = 1\n[g]\nx = 1\ny = 3\n[[g.route]]\nm = 1\n[[g.route]]\nm = 2\n",
+        );
         assert_eq!(base, merged.unwrap());
     }
 }

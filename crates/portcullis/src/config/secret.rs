@@ -17,6 +17,10 @@ pub enum SecretReference {
     Credential(String),
 }
 
+/// What a literal secret is told.
+pub const NOT_HERE: &str = "a secret does not stand in the configuration: write \"env:NAME\", \"credential:NAME\", \
+                            or use the key ending in _file with a path";
+
 impl<'de> Deserialize<'de> for SecretReference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -26,10 +30,7 @@ impl<'de> Deserialize<'de> for SecretReference {
                 Ok(SecretReference::Credential(name.to_owned()))
             }
             // The text is not repeated: it may be the secret.
-            _ => Err(D::Error::custom(
-                "a secret does not stand in the configuration: write \"env:NAME\", \"credential:NAME\", \
-                 or use the key ending in _file with a path",
-            )),
+            _ => Err(D::Error::custom(NOT_HERE)),
         }
     }
 }
@@ -69,7 +70,9 @@ impl Secrets<'_> {
             (Some(path), None) => self.file(name, path).map(Some),
             (None, Some(SecretReference::Environment(variable))) => match self.environment.get(variable) {
                 Some(value) if !value.is_empty() => Ok(Some(value.clone().into_bytes().into())),
-                _ => Err(ConfigError::Invalid(format!("{name} = \"env:{variable}\", but {variable} is not set"))),
+                _ => Err(ConfigError::Invalid(format!(
+                    "{name} = \"env:{variable}\", but {variable} is not set"
+                ))),
             },
             (None, Some(SecretReference::Credential(credential))) => {
                 let folder = self.environment.get("CREDENTIALS_DIRECTORY").ok_or_else(|| {
@@ -79,9 +82,9 @@ impl Secrets<'_> {
                     ))
                 })?;
                 let path = PathBuf::from(folder).join(credential);
-                std::fs::read(&path)
-                    .map(|bytes| Some(bytes.into()))
-                    .map_err(|error| ConfigError::Invalid(format!("{name}: cannot read {}: {error}", path.display())))
+                std::fs::read(&path).map(|bytes| Some(bytes.into())).map_err(|error| {
+                    ConfigError::Invalid(format!("{name}: cannot read {}: {error}", path.display()))
+                })
             }
         }
     }
@@ -150,10 +153,7 @@ fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
     if digits.len() != 64 {
         return None;
     }
-    digits
-        .chunks_exact(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn a_literal_is_refused_and_not_repeated() {
         for literal in ["hunter2", "env:", "credential:", "credential:../x", "file:/etc/x"] {
-            let error = toml::from_str::<Holder>(&format!("password = \"{literal}\"")).unwrap_err().to_string();
+            let error =
+                toml::from_str::<Holder>(&format!("password = \"{literal}\"")).unwrap_err().to_string();
             let message = error.lines().last().unwrap();
             assert!(message.contains("does not stand in the configuration"), "{error}");
             assert!(!message.contains("hunter2"));
@@ -190,10 +191,12 @@ mod tests {
     fn a_file_that_others_may_read_is_refused_or_warned_of() {
         let environment = BTreeMap::new();
         with_file(0o644, b"s", |path| {
-            let mut refusing = Secrets { environment: &environment, lax_mode: LaxMode::Refuse, warnings: vec![] };
+            let mut refusing =
+                Secrets { environment: &environment, lax_mode: LaxMode::Refuse, warnings: vec![] };
             let error = refusing.bytes("password", Some(path), None).unwrap_err().to_string();
             assert!(error.contains("0644") && error.contains("chmod 600"), "{error}");
-            let mut warning = Secrets { environment: &environment, lax_mode: LaxMode::Warn, warnings: vec![] };
+            let mut warning =
+                Secrets { environment: &environment, lax_mode: LaxMode::Warn, warnings: vec![] };
             warning.bytes("password", Some(path), None).unwrap();
             assert_eq!(warning.warnings.len(), 1);
         });
@@ -218,7 +221,8 @@ mod tests {
     fn a_missing_place_is_named() {
         let environment = BTreeMap::new();
         let mut secrets = Secrets { environment: &environment, lax_mode: LaxMode::Refuse, warnings: vec![] };
-        let missing = secrets.text("password", Some(Path::new("/nonexistent/x")), None).unwrap_err().to_string();
+        let missing =
+            secrets.text("password", Some(Path::new("/nonexistent/x")), None).unwrap_err().to_string();
         assert!(missing.contains("/nonexistent/x"), "{missing}");
         let unset = SecretReference::Environment("NOT_THERE".to_owned());
         assert!(secrets.text("password", None, Some(&unset)).unwrap_err().to_string().contains("NOT_THERE"));

@@ -16,7 +16,9 @@ impl Span {
     /// Reads `"15m"`; a bare number has no unit and is refused.
     pub fn parse(text: &str) -> Result<Self, String> {
         humantime::parse_duration(text.trim()).map(Span).map_err(|_| {
-            format!("`{text}` is not a duration; write a number and a unit, such as \"15m\", \"24h\" or \"90d\"")
+            format!(
+                "`{text}` is not a duration; write a number and a unit, such as \"15m\", \"24h\" or \"90d\""
+            )
         })
     }
 }
@@ -41,7 +43,9 @@ impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse_size(&text).map(Size).ok_or_else(|| {
-            D::Error::custom(format!("`{text}` is not a size; write a number and a unit, such as \"64kB\" or \"1MiB\""))
+            D::Error::custom(format!(
+                "`{text}` is not a size; write a number and a unit, such as \"64kB\" or \"1MiB\""
+            ))
         })
     }
 }
@@ -77,13 +81,15 @@ impl<'de> Deserialize<'de> for Day {
         }
         let date = match Written::deserialize(deserializer)? {
             Written::Date(date) => date,
-            Written::Text(text) => {
-                text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not a date such as 2027-07-01")))?
-            }
+            Written::Text(text) => text
+                .parse()
+                .map_err(|_| D::Error::custom(format!("`{text}` is not a date such as 2027-07-01")))?,
         };
         match date {
             toml::value::Datetime { date: Some(day), time: None, offset: None } => {
-                Ok(Day(days_from_civil(i64::from(day.year), i64::from(day.month), i64::from(day.day)) * 86_400))
+                Ok(Day(
+                    days_from_civil(i64::from(day.year), i64::from(day.month), i64::from(day.day)) * 86_400
+                ))
             }
             _ => Err(D::Error::custom("a date alone is wanted, such as 2027-07-01; it begins at 00:00 UTC")),
         }

@@ -93,7 +93,8 @@ impl Folder {
                 }
             },
             port => {
-                let beyond = || ConfigError::Invalid(format!("--port {port}: two more ports after it are needed"));
+                let beyond =
+                    || ConfigError::Invalid(format!("--port {port}: two more ports after it are needed"));
                 (port, port.checked_add(1).ok_or_else(beyond)?, port.checked_add(2).ok_or_else(beyond)?)
             }
         };
@@ -101,7 +102,8 @@ impl Folder {
             Some(file) => std::path::absolute(file).map_err(|error| cannot_write(file, &error))?,
             None => {
                 let file = self.path.join("sample-openapi.yaml");
-                std::fs::write(&file, super::sample_backend::OPENAPI).map_err(|error| cannot_write(&file, &error))?;
+                std::fs::write(&file, super::sample_backend::OPENAPI)
+                    .map_err(|error| cannot_write(&file, &error))?;
                 std::path::absolute(&file).map_err(|error| cannot_write(&file, &error))?
             }
         };
@@ -206,8 +208,10 @@ fn free_ports<const N: usize>() -> Result<[u16; N], ConfigError> {
 fn defaults(start: &LastStart) -> toml::Table {
     let scheme = if start.tls { "https" } else { "http" };
     let gateway = format!("{scheme}://localhost:{}", start.gateway);
-    let upstream =
-        start.upstream.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", start.sample.unwrap_or_default()));
+    let upstream = start
+        .upstream
+        .clone()
+        .unwrap_or_else(|| format!("http://127.0.0.1:{}", start.sample.unwrap_or_default()));
     let frontends =
         if start.frontends.is_empty() { vec![DEFAULT_FRONTEND.to_owned()] } else { start.frontends.clone() };
     let on = |port: u16| SocketAddr::new(crate::command_line::LOOPBACK, port).to_string();

@@ -52,7 +52,8 @@ pub async fn seed(
         client_scopes.insert(session);
     }
     api(store, audience, "the gateway", &scopes).await?;
-    let mark = policy::ScopeSet::parse("elsewhere").map_err(|error| CommandError::failed(error.to_string()))?;
+    let mark =
+        policy::ScopeSet::parse("elsewhere").map_err(|error| CommandError::failed(error.to_string()))?;
     api(store, OTHER_AUDIENCE, "another API, for the audit", &mark).await?;
     role(store, audience, &user_scopes).await?;
     let application = application(store, folder, audience, &client_scopes).await?;
@@ -182,12 +183,14 @@ async fn audit_user(store: &Store, folder: &Folder) -> Result<(), CommandError> 
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let file = folder.path.join("audit.password");
-    let email = accounts::user::Email::parse(AUDIT_USER).map_err(|error| CommandError::failed(error.to_string()))?;
+    let email =
+        accounts::user::Email::parse(AUDIT_USER).map_err(|error| CommandError::failed(error.to_string()))?;
     let known = store.user_by_email(email.canonical()).await?;
     if known.is_some() && file.exists() {
         return Ok(());
     }
-    let password = secrecy::SecretString::from(URL_SAFE_NO_PAD.encode(fresh::<24>().map_err(CommandError::failed)?));
+    let password =
+        secrecy::SecretString::from(URL_SAFE_NO_PAD.encode(fresh::<24>().map_err(CommandError::failed)?));
     let parameters = accounts::password::Parameters::default();
     let mut memory = accounts::password::Memory::new();
     let hash = accounts::password::hash(

@@ -13,11 +13,15 @@ pub fn localhost(folder: &Path) -> Result<Arc<rustls::ServerConfig>, ConfigError
     let failed = |error: &dyn std::fmt::Display| ConfigError::Invalid(format!("dev --tls: {error}"));
     if !authority_file.exists() || !authority_key_file.exists() {
         let key = KeyPair::generate().map_err(|error| failed(&error))?;
-        let certificate = authority().and_then(|parameters| parameters.self_signed(&key)).map_err(|error| failed(&error))?;
+        let certificate = authority()
+            .and_then(|parameters| parameters.self_signed(&key))
+            .map_err(|error| failed(&error))?;
         write_private(&authority_key_file, &key.serialize_pem())?;
         write_private(&authority_file, &certificate.pem())?;
     }
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| failed(&format!("{}: {error}", path.display())));
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| failed(&format!("{}: {error}", path.display())))
+    };
     let authority_key = KeyPair::from_pem(&read(&authority_key_file)?).map_err(|error| failed(&error))?;
     let issuer = Issuer::new(authority().map_err(|error| failed(&error))?, authority_key);
     // The leaf is new at each start: it lives no longer than the process that holds its key.
@@ -27,13 +31,15 @@ pub fn localhost(folder: &Path) -> Result<Arc<rustls::ServerConfig>, ConfigError
         .and_then(|parameters| parameters.signed_by(&key, &issuer))
         .map_err(|error| failed(&error))?;
     let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-    let private = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).map_err(|error| failed(&error))?;
-    let mut server = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(&error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(|error| failed(&error))?;
+    let private =
+        PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).map_err(|error| failed(&error))?;
+    let mut server =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(&error))?
+            .with_no_client_auth()
+            .with_single_cert(chain, private)
+            .map_err(|error| failed(&error))?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(server))
 }

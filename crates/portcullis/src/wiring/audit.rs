@@ -6,7 +6,10 @@ use crate::commands::CommandError;
 use crate::config::value::Span;
 use crate::config::{Configuration, Environment};
 use crate::wiring::installation::Installation;
-use audit::config::{Access, Caller, ClientCredentials, Config, Database, Lifetime, Location, Mode, Route, Session, UserCredentials};
+use audit::config::{
+    Access, Caller, ClientCredentials, Config, Database, Lifetime, Location, Mode, Route, Session,
+    UserCredentials,
+};
 use policy::{CallerKind, Requirement, RuleSource, ScopeSet};
 use std::sync::Arc;
 
@@ -29,7 +32,8 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.backend = section.backend.clone();
     config.mode = if identity::is_delegated(configuration) { Mode::Delegated } else { Mode::Own };
     let gateway_section = configuration.file.gateway.clone().unwrap_or_default();
-    config.foreign_issuers = gateway_section.issuer.iter().flatten().filter_map(|issuer| issuer.url.clone()).collect();
+    config.foreign_issuers =
+        gateway_section.issuer.iter().flatten().filter_map(|issuer| issuer.url.clone()).collect();
     config.access_token_lifetime = Some(lifetime(configuration));
     config.session = session(configuration)?;
     config.openapi = gateway_section.openapi.as_ref().map(|file| configuration.path(file));
@@ -42,13 +46,18 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     let mut secrets = configuration.secrets();
     config.store = match store::location(configuration, false)? {
         ::store::Location::SqlCipher { path, key } => Some(Location::SqlCipher { path, key }),
-        ::store::Location::Postgres { url, password } => Some(Location::Postgres { url, password: Some(password) }),
+        ::store::Location::Postgres { url, password } => {
+            Some(Location::Postgres { url, password: Some(password) })
+        }
     };
     for database in configuration.file.database.iter().flatten() {
         let name = database.name.clone().unwrap_or_default();
         let Some(url) = database.url.clone() else { continue };
-        let password =
-            secrets.text("database.password", path(&database.password_file).as_deref(), database.password.as_ref())?;
+        let password = secrets.text(
+            "database.password",
+            path(&database.password_file).as_deref(),
+            database.password.as_ref(),
+        )?;
         config.databases.push(Database { name, location: Location::Postgres { url, password } });
     }
     config.database = match &section.database {
@@ -57,7 +66,11 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
             Some(file) => Location::SqlCipher {
                 path: configuration.path(std::path::Path::new(file)),
                 key: secrets
-                    .key("audit.database_key", path(&section.database_key_file).as_deref(), section.database_key.as_ref())?
+                    .key(
+                        "audit.database_key",
+                        path(&section.database_key_file).as_deref(),
+                        section.database_key.as_ref(),
+                    )?
                     .ok_or_else(|| CommandError::usage("audit.database_key_file is missing"))?,
             },
             None => Location::Postgres {
@@ -74,12 +87,19 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         Some(id) => Some(ClientCredentials {
             id: id.clone(),
             secret: secrets
-                .text("audit.client_secret", path(&section.client_secret_file).as_deref(), section.client_secret.as_ref())?
+                .text(
+                    "audit.client_secret",
+                    path(&section.client_secret_file).as_deref(),
+                    section.client_secret.as_ref(),
+                )?
                 .ok_or_else(|| CommandError::usage("audit.client_secret_file is missing"))?,
         }),
-        None => installation.dev.as_ref().and_then(|folder| folder.machine_application().ok()).map(|application| {
-            ClientCredentials { id: application.client_id, secret: application.client_secret.into() }
-        }),
+        None => installation.dev.as_ref().and_then(|folder| folder.machine_application().ok()).map(
+            |application| ClientCredentials {
+                id: application.client_id,
+                secret: application.client_secret.into(),
+            },
+        ),
     };
     config.user = match &section.user_email {
         // A delegated installation of `dev` has no users, and the file of their password is never made.
@@ -87,12 +107,17 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         Some(email) => Some(UserCredentials {
             email: email.clone(),
             password: secrets
-                .text("audit.user_password", path(&section.user_password_file).as_deref(), section.user_password.as_ref())?
+                .text(
+                    "audit.user_password",
+                    path(&section.user_password_file).as_deref(),
+                    section.user_password.as_ref(),
+                )?
                 .ok_or_else(|| CommandError::usage("audit.user_password_file is missing"))?,
         }),
         None => None,
     };
-    config.api_key = secrets.text("audit.api_key", path(&section.api_key_file).as_deref(), section.api_key.as_ref())?;
+    config.api_key =
+        secrets.text("audit.api_key", path(&section.api_key_file).as_deref(), section.api_key.as_ref())?;
     config.other_audience = other_audience(configuration, config.client.as_ref(), &audience).await?;
     config.mailbox = section.mailbox;
     config.exercise = section.exercise.unwrap_or(configuration.environment != Environment::Production);
@@ -147,7 +172,10 @@ fn routes(policy: &Policy) -> Vec<Route> {
                 Requirement::Public { reason } => Access::Public { reason: reason.clone() },
                 Requirement::Denied { .. } => Access::Denied,
                 Requirement::Scopes { alternatives } => Access::Scopes {
-                    alternatives: alternatives.iter().map(|alternative| scopes(&alternative.scopes)).collect(),
+                    alternatives: alternatives
+                        .iter()
+                        .map(|alternative| scopes(&alternative.scopes))
+                        .collect(),
                     caller: match rule.caller() {
                         Some(CallerKind::User) => Caller::User,
                         Some(CallerKind::Client) => Caller::Client,

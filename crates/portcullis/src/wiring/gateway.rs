@@ -15,17 +15,20 @@ pub fn audience(configuration: &Configuration) -> Result<String, ConfigError> {
         .as_ref()
         .and_then(|gateway| gateway.audience.clone())
         .filter(|audience| !audience.is_empty())
-        .ok_or_else(|| ConfigError::Invalid("gateway.audience is missing: what a token's `aud` must contain".to_owned()))
+        .ok_or_else(|| {
+            ConfigError::Invalid("gateway.audience is missing: what a token's `aud` must contain".to_owned())
+        })
 }
 
 /// The gateway's settings, `policy` inside.
 pub fn config(configuration: &Configuration, policy: &Policy) -> Result<Config, ConfigError> {
     let section = configuration.file.gateway.clone().unwrap_or_default();
     let audience = audience(configuration)?;
-    let upstream = section.upstream.ok_or_else(|| ConfigError::Invalid("gateway.upstream is missing".to_owned()))?;
-    let upstream = upstream
-        .parse()
-        .map_err(|error| ConfigError::Invalid(format!("gateway.upstream: `{upstream}` is no address: {error}")))?;
+    let upstream =
+        section.upstream.ok_or_else(|| ConfigError::Invalid("gateway.upstream is missing".to_owned()))?;
+    let upstream = upstream.parse().map_err(|error| {
+        ConfigError::Invalid(format!("gateway.upstream: `{upstream}` is no address: {error}"))
+    })?;
     let mut config = Config::new(upstream, Arc::new(policy.table.clone()));
     config.origins = policy.origins.clone();
     config.mode = match section.mode {
@@ -64,9 +67,9 @@ pub fn config(configuration: &Configuration, policy: &Policy) -> Result<Config, 
     if let Some(keys) = &section.api_keys {
         let header = keys.header.clone().unwrap_or_else(|| "API-Key".to_owned());
         config.api_keys = Some(ApiKeysConfig {
-            header: header
-                .parse()
-                .map_err(|_| ConfigError::Invalid(format!("gateway.api_keys.header: `{header}` is no header name")))?,
+            header: header.parse().map_err(|_| {
+                ConfigError::Invalid(format!("gateway.api_keys.header: `{header}` is no header name"))
+            })?,
             deprecated: keys.deprecated.map(|day| day.0),
             sunset: keys.sunset.map(|day| day.0),
             link: keys.link.clone(),

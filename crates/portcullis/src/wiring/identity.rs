@@ -109,22 +109,31 @@ pub fn mail(configuration: &Configuration) -> Result<Option<MailConfig>, ConfigE
     Ok(Some(MailConfig {
         smtp: wanted(&section.smtp, "smtp")?,
         from: wanted(&section.from, "from")?,
-        password: configuration.secrets().text("mail.password", file.as_deref(), section.password.as_ref())?,
+        password: configuration.secrets().text(
+            "mail.password",
+            file.as_deref(),
+            section.password.as_ref(),
+        )?,
     }))
 }
 
 /// The key under which signing keys and mails rest. `create`: make it where neither it nor the store is there yet.
-pub fn key_encryption_key(configuration: &Configuration, create: bool) -> Result<SecretSlice<u8>, ConfigError> {
+pub fn key_encryption_key(
+    configuration: &Configuration,
+    create: bool,
+) -> Result<SecretSlice<u8>, ConfigError> {
     let section = configuration.file.identity.clone().unwrap_or_default();
     let file = section.key_encryption_key_file.as_ref().map(|path| configuration.path(path));
     if let Some(file) = file.as_ref().filter(|file| create && !file.exists()) {
         super::store::make_key(file)?;
     }
     let name = "identity.key_encryption_key";
-    configuration.secrets().key(name, file.as_deref(), section.key_encryption_key.as_ref())?.ok_or_else(|| {
-        ConfigError::Invalid(format!(
-            "{name}_file is missing: name a file with 32 random bytes, made with \
+    configuration.secrets().key(name, file.as_deref(), section.key_encryption_key.as_ref())?.ok_or_else(
+        || {
+            ConfigError::Invalid(format!(
+                "{name}_file is missing: name a file with 32 random bytes, made with \
              `(umask 077; head -c 32 /dev/urandom > FILE)` and the same on every node"
-        ))
-    })
+            ))
+        },
+    )
 }

@@ -38,7 +38,9 @@ async fn ready(State(operations): State<Operations>) -> Response {
         tracing::warn!(%fault, "not ready: the store does not answer");
         not_ready.push("store".to_owned());
     }
-    not_ready.extend(operations.gateway.issuers_without_keys().into_iter().map(|issuer| format!("keys of {issuer}")));
+    not_ready.extend(
+        operations.gateway.issuers_without_keys().into_iter().map(|issuer| format!("keys of {issuer}")),
+    );
     let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": not_ready.is_empty(), "not_ready": not_ready }))).into_response()
 }

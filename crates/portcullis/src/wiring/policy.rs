@@ -51,7 +51,8 @@ pub fn read(configuration: &Configuration) -> Result<Policy, Vec<String>> {
         .ok();
     for rule in table.iter().flat_map(Table::rules) {
         if let Requirement::Denied { why } = &rule.requirement {
-            let text = format!("{} is denied to everybody: {why}; add a [[gateway.route]] for it", rule.endpoint());
+            let text =
+                format!("{} is denied to everybody: {why}; add a [[gateway.route]] for it", rule.endpoint());
             if development { warnings.push(text) } else { problems.push(text) }
         }
     }
@@ -59,15 +60,24 @@ pub fn read(configuration: &Configuration) -> Result<Policy, Vec<String>> {
         warnings.push(format!("{} is never reached: {}", lost.operation, lost.why));
     }
     match (table, origins) {
-        (Some(table), Some(origins)) if problems.is_empty() => Ok(Policy { table, origins, openapi, warnings }),
+        (Some(table), Some(origins)) if problems.is_empty() => {
+            Ok(Policy { table, origins, openapi, warnings })
+        }
         _ => Err(problems),
     }
 }
 
 /// Scopes that rules demand and nobody can ever hold: the store's API does not know them.
-pub async fn unknown_scopes(policy: &Policy, audience: &str, store: &Store) -> Result<Vec<String>, store::Fault> {
-    let known: Vec<String> =
-        store.api(audience).await?.map(|api| api.scopes.into_iter().map(|scope| scope.value).collect()).unwrap_or_default();
+pub async fn unknown_scopes(
+    policy: &Policy,
+    audience: &str,
+    store: &Store,
+) -> Result<Vec<String>, store::Fault> {
+    let known: Vec<String> = store
+        .api(audience)
+        .await?
+        .map(|api| api.scopes.into_iter().map(|scope| scope.value).collect())
+        .unwrap_or_default();
     let mut unknown = Vec::new();
     for rule in policy.table.rules() {
         let Requirement::Scopes { alternatives } = &rule.requirement else { continue };

@@ -1,13 +1,19 @@
 //! Starting and stopping: store, identity, gateway, operations, and the threads that carry them.
 
 use super::serving::{self, Shutdown, ShutdownSender};
-use super::{changes, gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring, store};
+use super::{
+    changes, gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring,
+    store,
+};
 use crate::clock;
 use crate::commands::CommandError;
 use crate::commands::apply::apply_files;
 use crate::commands::check::is_first_start;
 use crate::config::{Configuration, Environment};
-use ::gateway::{Gateway, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, OwnKeys, Ports, Revocation, Revocations, SessionApi};
+use ::gateway::{
+    Gateway, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, OwnKeys, Ports, Revocation, Revocations,
+    SessionApi,
+};
 use ::identity::{Clock, Fresh, Identity, Postman, SmtpPostman};
 use ::store::{ApiKeyUse, ChangeRow, Store, kind};
 use async_trait::async_trait;
@@ -81,7 +87,8 @@ fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> CommandErr
 
 /// Starts everything by `configuration`.
 pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running, CommandError> {
-    let policy = policy_wiring::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let policy =
+        policy_wiring::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
     for warning in policy.warnings.iter().chain(&gateway_wiring::warnings(configuration)) {
         tracing::warn!("{warning}");
     }
@@ -92,7 +99,9 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
     };
     let has_issuer = identity_wiring::has_issuer(configuration);
     if !has_issuer && !identity_wiring::is_delegated(configuration) {
-        return Err(CommandError::usage("identity.issuer is missing, and identity.mode is not \"delegated\""));
+        return Err(CommandError::usage(
+            "identity.issuer is missing, and identity.mode is not \"delegated\"",
+        ));
     }
     // Everything that can be refused is refused before anything listens.
     let first = is_first_start(configuration);
@@ -110,7 +119,8 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         Some(store) if has_issuer => {
             let config = identity_wiring::config(configuration, policy.origins.clone())?;
             let key = identity_wiring::key_encryption_key(configuration, first)?;
-            let started = Identity::start(config, store.clone(), key, Clock::new(clock::now), Fresh::system()).await;
+            let started =
+                Identity::start(config, store.clone(), key, Clock::new(clock::now), Fresh::system()).await;
             Some(started.map_err(|fault| CommandError::usage(fault.to_string()))?)
         }
         _ => None,
@@ -133,7 +143,8 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         // An id of zeros names a request badly, and is no reason to refuse it.
         fresh: Arc::new(|| clock::fresh().unwrap_or_default()),
     };
-    let gateway = Gateway::new(gateway_config, ports).map_err(|error| CommandError::usage(error.to_string()))?;
+    let gateway =
+        Gateway::new(gateway_config, ports).map_err(|error| CommandError::usage(error.to_string()))?;
 
     let mut running = Running {
         addresses: Addresses::default(),
@@ -172,14 +183,22 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
     running.tasks.push(tokio::spawn(async move {
         warming.warm_up().await;
         for issuer in warming.issuers_without_keys() {
-            tracing::warn!(issuer, "the keys of a foreign issuer cannot be had yet; its tokens get 503 until they can");
+            tracing::warn!(
+                issuer,
+                "the keys of a foreign issuer cannot be had yet; its tokens get 503 until they can"
+            );
         }
     }));
     Ok(running)
 }
 
 async fn bootstrap(configuration: &Configuration, store: &Store) -> Result<(), CommandError> {
-    let files = configuration.file.bootstrap.as_ref().and_then(|bootstrap| bootstrap.apply.clone()).unwrap_or_default();
+    let files = configuration
+        .file
+        .bootstrap
+        .as_ref()
+        .and_then(|bootstrap| bootstrap.apply.clone())
+        .unwrap_or_default();
     let files: Vec<_> = files.iter().map(|file| configuration.path(file)).collect();
     if files.is_empty() {
         return Ok(());
@@ -206,7 +225,8 @@ async fn refuse_unknown_scopes(
     policy: &policy_wiring::Policy,
     store: &Store,
 ) -> Result<(), CommandError> {
-    let foreign = configuration.file.gateway.iter().any(|gateway| gateway.issuer.iter().flatten().next().is_some());
+    let foreign =
+        configuration.file.gateway.iter().any(|gateway| gateway.issuer.iter().flatten().next().is_some());
     if foreign {
         // A foreign issuer may give scopes that this store has never heard of.
         return Ok(());
@@ -271,8 +291,10 @@ impl Running {
         let now = clock::now();
         let known = store.revocations_since(now - LONGEST_TOKEN).await?;
         let sessions = known.sessions.into_iter().map(|(session, _)| Revocation::Session(session));
-        let subjects =
-            known.subjects.into_iter().map(|(subject, not_before)| Revocation::Subject { subject, not_before });
+        let subjects = known
+            .subjects
+            .into_iter()
+            .map(|(subject, not_before)| Revocation::Subject { subject, not_before });
         let clients = known.clients.into_iter().map(|(client, at)| Revocation::Client { client, at });
         self.revocations.apply_all(sessions.chain(subjects).chain(clients), now);
         let listener = Listener {
@@ -298,7 +320,8 @@ impl Running {
     ) -> Result<(), CommandError> {
         let file = &configuration.file;
         let fallback = |port: u16| SocketAddr::new(crate::command_line::LOOPBACK, port);
-        let operations_at = file.operations.as_ref().and_then(|section| section.listen).unwrap_or(fallback(8082));
+        let operations_at =
+            file.operations.as_ref().and_then(|section| section.listen).unwrap_or(fallback(8082));
         let operations_listener = bind("operations.listen", operations_at)?;
         let identity_listener = match identity {
             Some(_) => {
@@ -357,15 +380,17 @@ impl Running {
                     }
                 });
             };
-            let thread = std::thread::Builder::new()
-                .name(format!("gateway-{core}"))
-                .spawn(run)
-                .map_err(|error| CommandError { message: format!("no thread for the gateway: {error}"), code: 70 })?;
+            let thread =
+                std::thread::Builder::new().name(format!("gateway-{core}")).spawn(run).map_err(|error| {
+                    CommandError { message: format!("no thread for the gateway: {error}"), code: 70 }
+                })?;
             self.threads.push(thread);
             match heard.recv() {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(in_use("gateway.listen", address, &error)),
-                Err(_) => return Err(CommandError { message: "a gateway thread ended".to_owned(), code: 70 }),
+                Err(_) => {
+                    return Err(CommandError { message: "a gateway thread ended".to_owned(), code: 70 });
+                }
             }
         }
         Ok(())
@@ -373,7 +398,8 @@ impl Running {
 
     /// Takes policy and gateway settings from a configuration that was read again. Listeners, store and keys stay.
     pub async fn reload(&self, configuration: &Configuration) -> Result<(), CommandError> {
-        let policy = policy_wiring::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+        let policy = policy_wiring::read(configuration)
+            .map_err(|problems| CommandError::usage(problems.join("\n")))?;
         if let (Some(store), false) = (&self.store, identity_wiring::is_delegated(configuration)) {
             refuse_unknown_scopes(configuration, &policy, store).await?;
         }
@@ -449,7 +475,11 @@ struct KeysInStore(Store);
 #[async_trait]
 impl LegacyKeys for KeysInStore {
     async fn find(&self, digest: [u8; 32]) -> Result<Option<LegacyKey>, LegacyKeysUnavailable> {
-        let found = self.0.api_key_by_digest(&digest).await.map_err(|fault| LegacyKeysUnavailable(fault.to_string()))?;
+        let found = self
+            .0
+            .api_key_by_digest(&digest)
+            .await
+            .map_err(|fault| LegacyKeysUnavailable(fault.to_string()))?;
         Ok(found.filter(|key| key.revoked_at.is_none()).map(|key| LegacyKey {
             id: key.id,
             client: key.client_id,
@@ -478,8 +508,10 @@ async fn record_uses(store: Store, mut used: mpsc::Receiver<KeyUse>, shutdown: S
             *latest = at.max(*latest);
             *count += 1;
         }
-        let uses: Vec<ApiKeyUse> =
-            uses.into_iter().map(|(id, (last_used_at, count))| ApiKeyUse { id, last_used_at, count }).collect();
+        let uses: Vec<ApiKeyUse> = uses
+            .into_iter()
+            .map(|(id, (last_used_at, count))| ApiKeyUse { id, last_used_at, count })
+            .collect();
         if !uses.is_empty()
             && let Err(fault) = store.record_api_key_uses(&uses).await
         {

@@ -99,7 +99,10 @@ async fn converse(
             let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service).into_owned()).await;
         }
         Some(acceptor) => {
-            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await else { return };
+            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await
+            else {
+                return;
+            };
             let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service).into_owned()).await;
         }
     }

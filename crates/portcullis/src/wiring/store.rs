@@ -40,7 +40,9 @@ pub fn location(configuration: &Configuration, create: bool) -> Result<Location,
             (None, None) => Some(path.with_extension("key")),
             (written, _) => file(written),
         };
-        if let Some(key_file) = key_file.as_ref().filter(|key_file| create && !key_file.exists() && !path.exists()) {
+        if let Some(key_file) =
+            key_file.as_ref().filter(|key_file| create && !key_file.exists() && !path.exists())
+        {
             make_key(key_file)?;
         }
         let key = secrets.key("store.key", key_file.as_deref(), section.key.as_ref())?.ok_or_else(|| {
@@ -55,21 +57,27 @@ pub fn location(configuration: &Configuration, create: bool) -> Result<Location,
     }
     if url::Url::parse(&url).is_ok_and(|url| url.password().is_some()) {
         return Err(ConfigError::Invalid(
-            "store.url holds a password: put it into a file (mode 0600) and name that in store.password_file".to_owned(),
+            "store.url holds a password: put it into a file (mode 0600) and name that in store.password_file"
+                .to_owned(),
         ));
     }
     if let Some(secret_file) = file(&section.secret_file) {
         let bytes = secrets.text("store.secret", Some(&secret_file), None)?;
         let text = bytes.as_ref().map(secrecy::ExposeSecret::expose_secret).unwrap_or_default();
         let credentials: Credentials = serde_json::from_str(text).map_err(|_| {
-            ConfigError::Invalid(format!("store.secret_file: {} is no credentials JSON", secret_file.display()))
+            ConfigError::Invalid(format!(
+                "store.secret_file: {} is no credentials JSON",
+                secret_file.display()
+            ))
         })?;
         return Ok(Location::Postgres { url: credentials.url, password: credentials.password });
     }
     let password =
         secrets.text("store.password", file(&section.password_file).as_deref(), section.password.as_ref())?;
     let password = password.ok_or_else(|| {
-        ConfigError::Invalid("store.password_file is missing: the database must require a password".to_owned())
+        ConfigError::Invalid(
+            "store.password_file is missing: the database must require a password".to_owned(),
+        )
     })?;
     Ok(Location::Postgres { url, password })
 }
@@ -95,8 +103,9 @@ pub fn make_key(path: &std::path::Path) -> Result<(), ConfigError> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     make_parent(path)?;
-    let failed =
-        |error: &dyn std::fmt::Display| ConfigError::Invalid(format!("cannot make the key {}: {error}", path.display()));
+    let failed = |error: &dyn std::fmt::Display| {
+        ConfigError::Invalid(format!("cannot make the key {}: {error}", path.display()))
+    };
     let bytes = crate::clock::fresh::<32>().map_err(|error| failed(&error))?;
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -111,9 +120,7 @@ pub fn make_key(path: &std::path::Path) -> Result<(), ConfigError> {
 pub fn make_parent(path: &std::path::Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(parent)
-        .map_err(|error| ConfigError::Invalid(format!("cannot make the folder {}: {error}", parent.display())))
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|error| {
+        ConfigError::Invalid(format!("cannot make the folder {}: {error}", parent.display()))
+    })
 }
