@@ -143,7 +143,9 @@ pub(crate) fn claim(id: &str, rows: &[Row<'_>], remedy: &str) -> Claim {
         }
     }
     if !gaps.is_empty() {
-        evidence.extend(gaps.iter().take(SHOWN).map(|(why, names)| gap(why, names)));
+        // What is missing first: it is what a reader must act on.
+        let missing = gaps.iter().take(SHOWN).map(|(why, names)| gap(why, names));
+        let evidence = missing.chain(evidence).collect();
         return Claim::not_proven(id, evidence, "give the auditor what it lacks: see [audit]");
     }
     if rows.is_empty() {
