@@ -28,21 +28,25 @@ impl Identity {
         let parameters = self.inner.config.passwords.argon2;
         let known = stored.is_some();
         let phc = stored.map_or_else(|| self.inner.dummy_hash.clone(), str::to_owned);
-        let normalised = normalised.clone();
+        let password = normalised.clone();
         let verified = self
             .inner
             .pool
             .run(move |memory| {
-                password::verify(&parameters, &phc, normalised.expose_secret().as_bytes(), memory)
+                password::verify(&parameters, &phc, password.expose_secret().as_bytes(), memory)
             })
             .await?;
         match verified {
             Ok(verification) => Ok(Verification { matches: verification.matches && known, ..verification }),
             Err(error @ password::HashError::OutOfMemory) => Err(Fault::Hashing(error.to_string())),
             Err(error) => {
-                // An unreadable row must not be told from a wrong password by the answer.
+                // An unreadable row must not be told from a wrong password, by the answer or by its time.
                 tracing::error!(%error, "a stored password hash cannot be used");
-                self.inner.pool.run(|_| ()).await?;
+                let (dummy, password) = (self.inner.dummy_hash.clone(), normalised.clone());
+                let hashed = self.inner.pool.run(move |memory| {
+                    password::verify(&parameters, &dummy, password.expose_secret().as_bytes(), memory)
+                });
+                hashed.await?.map_err(|error| Fault::Hashing(error.to_string()))?;
                 Ok(Verification { matches: false, needs_rehash: false })
             }
         }

@@ -225,3 +225,15 @@ async fn methods_that_are_not_there_are_405_with_allow() {
         assert_eq!(reply.header("allow"), Some(allow), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_stored_hash_that_cannot_be_read_is_told_like_a_wrong_password() {
+    let world = World::new().await;
+    world.sign_up("alice@example.com").await;
+    let user = world.user("alice@example.com").await;
+    let now = world.clock.now();
+    world.store.set_password_hash(&user.id, &user.password_hash.unwrap(), "$md5$x", now).await.unwrap();
+    let unreadable = world.log_in("alice@example.com", PASSWORD).await.expect(401);
+    let unknown = world.log_in("nobody@example.com", PASSWORD).await.expect(401);
+    assert_eq!(shape(&unreadable), shape(&unknown));
+}
