@@ -50,6 +50,7 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
         operations: Some(mailbox.router()),
         tls,
     };
+    let signals = super::serve::Signals::listen()?;
     let running = services::start(&configuration, plan).await?;
     let tour =
         Tour { start: &start, seeded: &seeded, table: &policy.table, audience: &audience, folder: &folder };
@@ -59,7 +60,7 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
         print(&tour.for_people()?);
     }
     let dir = arguments.dir.clone();
-    super::serve::until_stopped(running, || {
+    super::serve::until_stopped(running, signals, || {
         let folder = Folder::open(&dir)?;
         Ok::<_, ConfigError>(folder.configuration(&folder.last_start()?, environment)?)
             .map_err(CommandError::from)

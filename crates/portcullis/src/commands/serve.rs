@@ -6,7 +6,7 @@ use crate::config::{Configuration, Environment as Stage};
 use crate::wiring::installation::Installation;
 use crate::wiring::services::{self, Plan, Running};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Starts, says so, and runs until SIGTERM or SIGINT.
 pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), CommandError> {
@@ -16,6 +16,7 @@ pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), Com
         tracing::warn!("{warning}");
     }
     refuse_what_is_weak(configuration)?;
+    let signals = Signals::listen()?;
     let running = services::start(configuration, Plan::default()).await?;
     let addresses = running.addresses();
     let ready = json!({
@@ -38,7 +39,7 @@ pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), Com
             shown(addresses.operations)
         ));
     }
-    until_stopped(running, || {
+    until_stopped(running, signals, || {
         Installation::configured(&arguments.config, environment)
             .map(|installation| installation.configuration)
             .map_err(CommandError::from)
@@ -64,18 +65,37 @@ fn refuse_what_is_weak(configuration: &Configuration) -> Result<(), CommandError
     Ok(())
 }
 
+/// The signals that a server listens to.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Listens from now on: before anybody is told that the server is ready, so that whoever acts on that is heard.
+    pub fn listen() -> Result<Self, CommandError> {
+        let one = |kind: SignalKind| {
+            signal(kind).map_err(|error| CommandError {
+                message: format!("signals cannot be heard: {error}"),
+                code: 70,
+            })
+        };
+        Ok(Signals {
+            terminate: one(SignalKind::terminate())?,
+            interrupt: one(SignalKind::interrupt())?,
+            hang_up: one(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Waits for the end; SIGHUP reads the configuration again and keeps the last good one.
 pub async fn until_stopped(
     running: Running,
+    signals: Signals,
     read_again: impl Fn() -> Result<Configuration, CommandError>,
 ) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| CommandError {
-        message: format!("signals cannot be heard: {error}"),
-        code: 70,
-    };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -111,15 +111,17 @@ components:
 
 #[tokio::test]
 async fn each_mistake_is_named_by_check_and_by_serve_and_nothing_starts() {
+    // A store that is there, so that a missing key is a mistake and not a first start.
+    let laid = Served::start("").await.stop().await;
+    let sound = std::fs::read_to_string(laid.file()).unwrap();
+    laid.run(&["check"]).await.expect(0);
     for mistake in MISTAKES {
-        let laid = Laid::out("").await;
+        std::fs::write(laid.file(), &sound).unwrap();
         laid.edit(mistake.edit.0, mistake.edit.1);
+        let _ = std::fs::remove_file(laid.path("openapi.yaml"));
         if !mistake.openapi.is_empty() {
             std::fs::write(laid.path("openapi.yaml"), mistake.openapi).unwrap();
         }
-        // A store that is there, so that a missing key is a mistake and not a first start.
-        std::fs::write(laid.path("portcullis.db"), []).unwrap();
-        private(&laid.path("store.key"), &[3; 32]);
         for command in [&["check"][..], &["serve", "--json"]] {
             let output = laid.run(command).await;
             let said = format!("{}{}", output.stdout, output.stderr);
@@ -175,7 +177,11 @@ async fn a_key_encryption_key_that_does_not_fit_refuses_to_start() {
     private(&laid.path("kek"), &[8; 32]);
     let output = laid.run(&["serve", "--json"]).await;
     assert_ne!(output.code, Some(0));
-    assert!(output.stderr.contains("key_encryption_key"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("key-encryption key") && output.stderr.contains("restore"),
+        "{}",
+        output.stderr
+    );
     private(&laid.path("kek"), &[7; 32]);
     laid.start().await.stop().await;
 }

@@ -170,8 +170,8 @@ async fn with_rules_each_operation_takes_the_right_token_alone() {
     let all: BTreeSet<String> = operations.iter().flat_map(|operation| rule(operation).0).collect();
     let audience = world.says("audience");
     let scopes = all.iter().flat_map(|scope| ["--scope", scope]).collect::<Vec<_>>();
-    world.administer(&[&["api", "update", audience][..], &scopes].concat()).await;
-    let permissions = all.iter().map(|scope| format!("--permission={audience}={scope}")).collect::<Vec<_>>();
+    let permissions =
+        all.iter().map(|scope| format!("--add-permission={audience}={scope}")).collect::<Vec<_>>();
     let permissions = permissions.iter().map(String::as_str).collect::<Vec<_>>();
     world.administer(&[&["role", "update", "user"][..], &permissions].concat()).await;
     let create = ["app", "create", "--name", "petstore", "--type", "non_interactive", "--api", audience];
