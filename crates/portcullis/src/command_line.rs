@@ -75,6 +75,9 @@ pub enum Command {
     /// Legacy API keys, while moving to OAuth
     #[command(subcommand)]
     Key(Key),
+    /// Keys that sign tokens
+    #[command(subcommand)]
+    SigningKeys(SigningKeys),
     /// Print shell completions
     #[command(after_help = "Example:\n  portcullis completions bash > /etc/bash_completion.d/portcullis")]
     Completions {
@@ -574,6 +577,24 @@ pub enum Key {
     Delete {
         /// Id or name
         key: String,
+        /// Which installation
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// `portcullis signing-keys`
+#[derive(Subcommand, Debug)]
+pub enum SigningKeys {
+    /// List keys, and when each signs and ends
+    List(Where),
+    /// Make the next key: published now, signing once every cache knows it
+    #[command(after_help = "Example:\n  portcullis signing-keys rotate")]
+    Rotate(Where),
+    /// Take a key out of use at once; every token that it signed is refused
+    Revoke {
+        /// Its `kid`
+        kid: String,
         /// Which installation
         #[command(flatten)]
         place: Where,

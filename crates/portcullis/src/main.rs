@@ -18,7 +18,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
+    // The environment is read here, once; everywhere else it is an argument.
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -55,6 +55,7 @@ async fn run(command: Command, environment: &Environment) -> ExitCode {
         Command::Api(api) => commands::api::run(api, environment).await,
         Command::Role(role) => commands::role::run(role, environment).await,
         Command::Key(key) => commands::key::run(key, environment).await,
+        Command::SigningKeys(keys) => commands::signing_keys::run(keys, environment).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

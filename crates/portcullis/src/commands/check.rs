@@ -109,8 +109,7 @@ impl std::fmt::Display for Findings {
 
 /// Looks at all of a configuration without starting anything.
 pub async fn examine(configuration: &Configuration) -> Findings {
-    let mut findings =
-        Findings { endpoints: Vec::new(), warnings: configuration.warnings.clone(), problems: Vec::new() };
+    let mut findings = Findings { endpoints: Vec::new(), warnings: Vec::new(), problems: Vec::new() };
     match wiring::policy::read(configuration) {
         Err(problems) => findings.problems.extend(problems),
         Ok(policy) => {
@@ -122,6 +121,7 @@ pub async fn examine(configuration: &Configuration) -> Findings {
     findings.endpoints.extend(session_endpoints(configuration));
     findings.endpoints.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
     findings.warnings.extend(wiring::gateway::warnings(configuration));
+    findings.warnings.extend(configuration.warnings());
     findings
 }
 
@@ -178,6 +178,14 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
                         findings.warnings.extend(unknown)
                     }
                     Ok(unknown) => findings.problems.extend(unknown),
+                }
+                match wiring::policy::lifetimes_apart(configuration, &store).await {
+                    Err(fault) => findings.problems.push(format!("store: {fault}")),
+                    Ok(None) => {}
+                    Ok(Some(apart)) if configuration.environment == Stage::Development => {
+                        findings.warnings.push(apart)
+                    }
+                    Ok(Some(apart)) => findings.problems.push(apart),
                 }
                 if let Ok(apis) = store.apis().await {
                     findings.warnings.extend(apis.iter().filter(|api| api.signing_alg != "RS256").map(|api| {

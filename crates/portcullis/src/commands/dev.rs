@@ -22,9 +22,6 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     let configuration = folder.configuration(&start, environment)?;
     let policy =
         wiring::policy::read(&configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
-    for warning in configuration.warnings.iter().chain(&policy.warnings) {
-        tracing::warn!("{warning}");
-    }
     let audience = wiring::gateway::audience(&configuration)?;
     let store = wiring::store::open(&configuration, true).await?;
     let session = wiring::identity::session(&configuration);
@@ -52,6 +49,9 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     };
     let signals = super::serve::Signals::listen()?;
     let running = services::start(&configuration, plan).await?;
+    for warning in configuration.warnings() {
+        tracing::warn!("{warning}");
+    }
     let tour =
         Tour { start: &start, seeded: &seeded, table: &policy.table, audience: &audience, folder: &folder };
     if arguments.json {

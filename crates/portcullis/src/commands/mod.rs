@@ -11,6 +11,7 @@ pub mod explain;
 pub mod key;
 pub mod role;
 pub mod serve;
+pub mod signing_keys;
 pub mod token;
 pub mod user;
 

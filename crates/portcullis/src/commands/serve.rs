@@ -12,12 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), CommandError> {
     let installation = Installation::configured(&arguments.config, environment)?;
     let configuration = &installation.configuration;
-    for warning in &configuration.warnings {
-        tracing::warn!("{warning}");
-    }
     refuse_what_is_weak(configuration)?;
     let signals = Signals::listen()?;
     let running = services::start(configuration, Plan::default()).await?;
+    for warning in configuration.warnings() {
+        tracing::warn!("{warning}");
+    }
     let addresses = running.addresses();
     let ready = json!({
         "issuer": configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()),

@@ -1,12 +1,11 @@
 //! `portcullis token`: a real access token, made as the issuer makes it, without a request.
 
 use super::{CommandError, Environment, print, print_json};
-use crate::clock;
 use crate::command_line::Token;
-use crate::config::{Configuration, Environment as Stage};
+use crate::config::Environment as Stage;
 use crate::wiring;
 use crate::wiring::installation::Installation;
-use identity::{Clock, Fresh, Identity, Minted};
+use identity::Minted;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use store::Store;
@@ -21,7 +20,7 @@ pub async fn run(arguments: &Token, environment: &Environment) -> Result<(), Com
         ));
     }
     let store = wiring::store::open(configuration, false).await?;
-    let identity = issuer(configuration, &store).await?;
+    let identity = wiring::identity::issuer(configuration, &store).await?;
     let audience = match &arguments.audience {
         Some(audience) => audience.clone(),
         None => wiring::gateway::audience(configuration)?,
@@ -44,17 +43,6 @@ pub async fn run(arguments: &Token, environment: &Environment) -> Result<(), Com
     }
     print(&format!("{}\n", access_token.expose_secret()));
     Ok(())
-}
-
-/// The issuer of this installation, asked in this process.
-async fn issuer(configuration: &Configuration, store: &Store) -> Result<Identity, CommandError> {
-    let policy =
-        wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
-    let config = wiring::identity::config(configuration, policy.origins)?;
-    let key = wiring::identity::key_encryption_key(configuration, false)?;
-    Identity::start(config, store.clone(), key, Clock::new(clock::now), Fresh::system())
-        .await
-        .map_err(|fault| CommandError::failed(fault.to_string()))
 }
 
 async fn client(

@@ -11,6 +11,7 @@ pub mod value;
 use secret::{LaxMode, Secrets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 pub use raw::Environment;
 
@@ -72,7 +73,7 @@ pub struct Configuration {
     /// The environment that counts: the configured one, or production where the platform disagrees.
     pub environment: Environment,
     /// What was noticed and is no reason to stop.
-    pub warnings: Vec<String>,
+    warnings: Mutex<Vec<String>>,
     variables: BTreeMap<String, String>,
 }
 
@@ -109,7 +110,18 @@ impl Configuration {
                     .to_owned(),
             );
         }
-        Ok(Configuration { file, folder, environment, warnings, variables: source.environment.clone() })
+        Ok(Configuration {
+            file,
+            folder,
+            environment,
+            warnings: Mutex::new(warnings),
+            variables: source.environment.clone(),
+        })
+    }
+
+    /// What was noticed so far and is no reason to stop.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A path of the configuration, from the folder that it is relative to.
@@ -125,7 +137,7 @@ impl Configuration {
                 Environment::Development => LaxMode::Warn,
                 Environment::Staging | Environment::Production => LaxMode::Refuse,
             },
-            warnings: Vec::new(),
+            noticed: &self.warnings,
         }
     }
 }
@@ -313,10 +325,10 @@ mod tests {
     #[test]
     fn a_platform_that_disagrees_means_production() {
         let agreed = load("environment = \"staging\"", &[("RAILWAY_ENVIRONMENT_NAME", "staging")]).unwrap();
-        assert_eq!((agreed.environment, agreed.warnings.len()), (Environment::Staging, 0));
+        assert_eq!((agreed.environment, agreed.warnings().len()), (Environment::Staging, 0));
         let torn =
             load("environment = \"development\"", &[("RAILWAY_ENVIRONMENT_NAME", "production")]).unwrap();
-        assert_eq!((torn.environment, torn.warnings.len()), (Environment::Production, 1));
+        assert_eq!((torn.environment, torn.warnings().len()), (Environment::Production, 1));
         let unknown =
             load("environment = \"development\"", &[("RAILWAY_ENVIRONMENT_NAME", "pr-12")]).unwrap();
         assert_eq!(unknown.environment, Environment::Production);

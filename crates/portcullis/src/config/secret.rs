@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// `"env:NAME"` or `"credential:NAME"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +51,8 @@ pub struct Secrets<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// What a file that others may read means.
     pub lax_mode: LaxMode,
-    /// What was noticed and is no reason to stop.
-    pub warnings: Vec<String>,
+    /// Where what was noticed and is no reason to stop is kept.
+    pub noticed: &'a Mutex<Vec<String>>,
 }
 
 impl Secrets<'_> {
@@ -142,7 +143,12 @@ impl Secrets<'_> {
             );
             match self.lax_mode {
                 LaxMode::Refuse => return Err(ConfigError::Invalid(text)),
-                LaxMode::Warn => self.warnings.push(text),
+                LaxMode::Warn => {
+                    let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
+                    if !noticed.contains(&text) {
+                        noticed.push(text);
+                    }
+                }
             }
         }
         std::fs::read(path).map(Into::into).map_err(unreadable)
@@ -191,21 +197,25 @@ mod tests {
     fn a_file_that_others_may_read_is_refused_or_warned_of() {
         let environment = BTreeMap::new();
         with_file(0o644, b"s", |path| {
+            let noticed = Mutex::default();
             let mut refusing =
-                Secrets { environment: &environment, lax_mode: LaxMode::Refuse, warnings: vec![] };
+                Secrets { environment: &environment, lax_mode: LaxMode::Refuse, noticed: &noticed };
             let error = refusing.bytes("password", Some(path), None).unwrap_err().to_string();
             assert!(error.contains("0644") && error.contains("chmod 600"), "{error}");
+            let noticed = Mutex::default();
             let mut warning =
-                Secrets { environment: &environment, lax_mode: LaxMode::Warn, warnings: vec![] };
+                Secrets { environment: &environment, lax_mode: LaxMode::Warn, noticed: &noticed };
             warning.bytes("password", Some(path), None).unwrap();
-            assert_eq!(warning.warnings.len(), 1);
+            warning.bytes("password", Some(path), None).unwrap();
+            assert_eq!(noticed.into_inner().unwrap().len(), 1, "said once");
         });
     }
 
     #[test]
     fn keys_are_32_bytes_or_64_digits() {
         let environment = BTreeMap::new();
-        let mut secrets = Secrets { environment: &environment, lax_mode: LaxMode::Refuse, warnings: vec![] };
+        let noticed = Mutex::default();
+        let mut secrets = Secrets { environment: &environment, lax_mode: LaxMode::Refuse, noticed: &noticed };
         with_file(0o600, &[7; 32], |path| {
             assert_eq!(secrets.key("key", Some(path), None).unwrap().unwrap().expose_secret(), &[7; 32]);
         });
@@ -220,7 +230,8 @@ mod tests {
     #[test]
     fn a_missing_place_is_named() {
         let environment = BTreeMap::new();
-        let mut secrets = Secrets { environment: &environment, lax_mode: LaxMode::Refuse, warnings: vec![] };
+        let noticed = Mutex::default();
+        let mut secrets = Secrets { environment: &environment, lax_mode: LaxMode::Refuse, noticed: &noticed };
         let missing =
             secrets.text("password", Some(Path::new("/nonexistent/x")), None).unwrap_err().to_string();
         assert!(missing.contains("/nonexistent/x"), "{missing}");

@@ -23,7 +23,10 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         .identity
         .as_ref()
         .and_then(|identity| identity.issuer.clone())
-        .ok_or_else(|| CommandError::usage("audit: identity.issuer is missing"))?;
+        .or_else(|| foreign(configuration).next())
+        .ok_or_else(|| {
+            CommandError::usage("audit: identity.issuer is missing, and there is no [[gateway.issuer]]")
+        })?;
     let target = section.target.clone().ok_or_else(|| {
         CommandError::usage("audit.target is missing: the gateway's address as it is reached from here")
     })?;
@@ -32,8 +35,7 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.backend = section.backend.clone();
     config.mode = if identity::is_delegated(configuration) { Mode::Delegated } else { Mode::Own };
     let gateway_section = configuration.file.gateway.clone().unwrap_or_default();
-    config.foreign_issuers =
-        gateway_section.issuer.iter().flatten().filter_map(|issuer| issuer.url.clone()).collect();
+    config.foreign_issuers = foreign(configuration).collect();
     config.access_token_lifetime = Some(lifetime(configuration));
     config.session = session(configuration)?;
     config.openapi = gateway_section.openapi.as_ref().map(|file| configuration.path(file));
@@ -44,11 +46,13 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     }
     let path = |written: &Option<std::path::PathBuf>| written.as_ref().map(|path| configuration.path(path));
     let mut secrets = configuration.secrets();
-    config.store = match store::location(configuration, false)? {
-        ::store::Location::SqlCipher { path, key } => Some(Location::SqlCipher { path, key }),
-        ::store::Location::Postgres { url, password } => {
+    config.store = match (store::has_store(configuration), store::location(configuration, false)) {
+        (false, _) => None,
+        (true, Ok(::store::Location::SqlCipher { path, key })) => Some(Location::SqlCipher { path, key }),
+        (true, Ok(::store::Location::Postgres { url, password })) => {
             Some(Location::Postgres { url, password: Some(password) })
         }
+        (true, Err(error)) => return Err(error.into()),
     };
     for database in configuration.file.database.iter().flatten() {
         let name = database.name.clone().unwrap_or_default();
@@ -131,6 +135,12 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     Ok(config)
 }
 
+/// The URLs of the foreign issuers.
+fn foreign(configuration: &Configuration) -> impl Iterator<Item = String> + '_ {
+    let gateway = configuration.file.gateway.iter();
+    gateway.flat_map(|gateway| gateway.issuer.iter().flatten()).filter_map(|issuer| issuer.url.clone())
+}
+
 fn lifetime(configuration: &Configuration) -> Lifetime {
     let foreign = configuration.file.gateway.iter().flat_map(|gateway| gateway.issuer.iter().flatten());
     let longest = foreign.filter_map(|issuer| issuer.maximum_token_lifetime).map(Span::seconds).max();
@@ -197,7 +207,7 @@ async fn other_audience(
     client: Option<&ClientCredentials>,
     audience: &str,
 ) -> Result<Option<String>, CommandError> {
-    let Some(client) = client else { return Ok(None) };
+    let Some(client) = client.filter(|_| store::has_store(configuration)) else { return Ok(None) };
     let store = store::open(configuration, false).await?;
     let found = store.client(&client.id).await?;
     store.close().await;

@@ -1,8 +1,9 @@
 //! From `[identity]` and `[mail]` to the issuer's settings.
 
+use crate::commands::CommandError;
 use crate::config::raw::{IdentityMode, Session};
 use crate::config::{ConfigError, Configuration};
-use identity::{Config, MailConfig, Mode, SessionCaller, SessionConfig};
+use identity::{Clock, Config, Fresh, Identity, MailConfig, Mode, SessionCaller, SessionConfig};
 use secrecy::SecretSlice;
 
 /// The document's X where nothing else is said.
@@ -12,6 +13,8 @@ const DEFAULT_MINIMUM_LENGTH: usize = 15;
 /// A session that nobody refreshes ends after two weeks, and any after three months.
 const REFRESH_IDLE: i64 = 14 * 86_400;
 const REFRESH_ABSOLUTE: i64 = 90 * 86_400;
+/// No access token lives longer anywhere: what was revoked is remembered for as long.
+pub const LONGEST_TOKEN: i64 = 24 * 3600;
 
 /// Whether this installation has an issuer: one that is delegated may go without.
 pub fn has_issuer(configuration: &Configuration) -> bool {
@@ -55,9 +58,13 @@ pub fn session_caller(session: &Session) -> Result<SessionCaller, ConfigError> {
 /// The rules for passwords, and the service's name, which no password may be made of.
 pub fn password_rules(configuration: &Configuration) -> (accounts::password::Policy, String) {
     let section = configuration.file.identity.clone().unwrap_or_default();
-    let mut policy = accounts::password::Policy::default();
-    policy.minimum_length =
-        section.passwords.and_then(|passwords| passwords.minimum_length).unwrap_or(DEFAULT_MINIMUM_LENGTH);
+    let policy = accounts::password::Policy {
+        minimum_length: section
+            .passwords
+            .and_then(|passwords| passwords.minimum_length)
+            .unwrap_or(DEFAULT_MINIMUM_LENGTH),
+        ..accounts::password::Policy::default()
+    };
     let issuer = section.issuer.unwrap_or_default();
     let host = url::Url::parse(&issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
     (policy, host.unwrap_or(issuer))
@@ -96,6 +103,12 @@ pub fn config(configuration: &Configuration, origins: policy::Origins) -> Result
         hashing_queue: 64 * threads,
     };
     config.check().map_err(ConfigError::Invalid)?;
+    if config.access_token_lifetime > LONGEST_TOKEN {
+        return Err(ConfigError::Invalid(
+            "identity.access_token_lifetime is above 24h: an access token is no session; use refresh tokens"
+                .to_owned(),
+        ));
+    }
     Ok(config)
 }
 
@@ -136,4 +149,20 @@ pub fn key_encryption_key(
             ))
         },
     )
+}
+
+/// The issuer of this installation, asked in this process: for commands beside a server, or without one.
+pub async fn issuer(configuration: &Configuration, store: &store::Store) -> Result<Identity, CommandError> {
+    let policy =
+        super::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let key = key_encryption_key(configuration, false)?;
+    Identity::start(
+        config(configuration, policy.origins)?,
+        store.clone(),
+        key,
+        Clock::new(crate::clock::now),
+        Fresh::system(),
+    )
+    .await
+    .map_err(|fault| CommandError::failed(fault.to_string()))
 }

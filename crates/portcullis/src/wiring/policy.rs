@@ -96,3 +96,22 @@ pub async fn unknown_scopes(
     }
     Ok(unknown)
 }
+
+/// The gateway's API gives tokens that live longer than the gateway accepts.
+pub async fn lifetimes_apart(
+    configuration: &Configuration,
+    store: &Store,
+) -> Result<Option<String>, store::Fault> {
+    let Ok(audience) = super::gateway::audience(configuration) else { return Ok(None) };
+    let accepted = super::identity::access_token_lifetime(configuration);
+    let given = store.api(&audience).await?.and_then(|api| api.token_lifetime);
+    Ok(given.filter(|given| *given > accepted).map(|given| {
+        format!(
+            "the API {audience} gives tokens of {} minutes, and the gateway refuses any above access_token_lifetime, {} \
+             minutes: portcullis api update {audience} --token-lifetime {}m",
+            given / 60,
+            accepted / 60,
+            accepted / 60
+        )
+    }))
+}

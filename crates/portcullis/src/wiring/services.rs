@@ -8,7 +8,6 @@ use super::{
 use crate::clock;
 use crate::commands::CommandError;
 use crate::commands::apply::apply_files;
-use crate::commands::check::is_first_start;
 use crate::config::{Configuration, Environment};
 use ::gateway::{
     Gateway, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, OwnKeys, Ports, Revocation, Revocations,
@@ -29,8 +28,6 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
-/// Tokens live no longer than this anywhere: what was revoked before is of no use any more.
-const LONGEST_TOKEN: i64 = 24 * 3600;
 /// Uses of API keys that wait to be recorded; beyond, the count is a little low, and no request waits.
 const KEY_USES: usize = 4096;
 /// How often they are recorded.
@@ -104,12 +101,9 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         ));
     }
     // Everything that can be refused is refused before anything listens.
-    let first = is_first_start(configuration);
     let store = match plan.store {
         Some(store) => Some(store),
-        None if has_issuer || gateway_config.api_keys.is_some() || configuration.file.store.is_some() => {
-            Some(store::open(configuration, true).await?)
-        }
+        None if store::has_store(configuration) => Some(store::open(configuration, true).await?),
         None => None,
     };
     if let Some(store) = &store {
@@ -118,7 +112,7 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
     let identity = match &store {
         Some(store) if has_issuer => {
             let config = identity_wiring::config(configuration, policy.origins.clone())?;
-            let key = identity_wiring::key_encryption_key(configuration, first)?;
+            let key = identity_wiring::key_encryption_key(configuration, false)?;
             let started =
                 Identity::start(config, store.clone(), key, Clock::new(clock::now), Fresh::system()).await;
             Some(started.map_err(|fault| CommandError::usage(fault.to_string()))?)
@@ -126,13 +120,13 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         _ => None,
     };
     if let (Some(store), false) = (&store, identity_wiring::is_delegated(configuration)) {
-        refuse_unknown_scopes(configuration, &policy, store).await?;
+        refuse_what_cannot_work(configuration, &policy, store).await?;
     }
 
     let (end, shutdown) = serving::shutdown();
     let (uses, used) = mpsc::channel(KEY_USES);
     let own_keys = Arc::new(OwnKeys::new(identity.as_ref().map(Identity::key_set).unwrap_or_default()));
-    let revocations = Arc::new(Revocations::new(LONGEST_TOKEN));
+    let revocations = Arc::new(Revocations::new(identity_wiring::LONGEST_TOKEN));
     let ports = Ports {
         own_keys: Arc::clone(&own_keys),
         revocations: Arc::clone(&revocations),
@@ -219,8 +213,9 @@ async fn bootstrap(configuration: &Configuration, store: &Store) -> Result<(), C
     Ok(())
 }
 
-/// Scopes that nobody can hold: an endpoint that is dead for a reason nobody sees.
-async fn refuse_unknown_scopes(
+/// Scopes that nobody can hold, and tokens that the gateway refuses though we issue them: endpoints that are dead for a
+/// reason nobody sees.
+async fn refuse_what_cannot_work(
     configuration: &Configuration,
     policy: &policy_wiring::Policy,
     store: &Store,
@@ -232,7 +227,8 @@ async fn refuse_unknown_scopes(
         return Ok(());
     }
     let audience = gateway_wiring::audience(configuration)?;
-    let unknown = policy_wiring::unknown_scopes(policy, &audience, store).await?;
+    let mut unknown = policy_wiring::unknown_scopes(policy, &audience, store).await?;
+    unknown.extend(policy_wiring::lifetimes_apart(configuration, store).await?);
     if configuration.environment == Environment::Development {
         for text in unknown {
             tracing::warn!("{text}");
@@ -289,7 +285,7 @@ impl Running {
         // The number first, then the tables: what is committed in between is heard twice, never not at all.
         let newest = store.latest_seq().await?;
         let now = clock::now();
-        let known = store.revocations_since(now - LONGEST_TOKEN).await?;
+        let known = store.revocations_since(now - identity_wiring::LONGEST_TOKEN).await?;
         let sessions = known.sessions.into_iter().map(|(session, _)| Revocation::Session(session));
         let subjects = known
             .subjects
@@ -401,7 +397,7 @@ impl Running {
         let policy = policy_wiring::read(configuration)
             .map_err(|problems| CommandError::usage(problems.join("\n")))?;
         if let (Some(store), false) = (&self.store, identity_wiring::is_delegated(configuration)) {
-            refuse_unknown_scopes(configuration, &policy, store).await?;
+            refuse_what_cannot_work(configuration, &policy, store).await?;
         }
         let config = gateway_wiring::config(configuration, &policy)?;
         self.gateway.reload(config).map_err(|error| CommandError::usage(error.to_string()))

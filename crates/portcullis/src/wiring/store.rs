@@ -82,9 +82,20 @@ pub fn location(configuration: &Configuration, create: bool) -> Result<Location,
     Ok(Location::Postgres { url, password })
 }
 
+/// Whether this installation has a store: a gateway before a foreign issuer may go without.
+pub fn has_store(configuration: &Configuration) -> bool {
+    let keys = configuration.file.gateway.as_ref().is_some_and(|gateway| gateway.api_keys.is_some());
+    configuration.file.store.is_some() || super::identity::has_issuer(configuration) || keys
+}
+
 /// Opens the store.
 pub async fn open(configuration: &Configuration, create: bool) -> Result<Store, StoreError> {
+    let first = create && crate::commands::check::is_first_start(configuration);
     let location = location(configuration, create)?;
+    if first && super::identity::has_issuer(configuration) {
+        // With the store, whichever command is the first to open it: made later, it could not be told from a lost one.
+        super::identity::key_encryption_key(configuration, true)?;
+    }
     if let Location::SqlCipher { path, .. } = &location {
         if !create && !path.exists() {
             return Err(ConfigError::Invalid(format!(
