@@ -33,6 +33,9 @@ const KEY_USES: usize = 4096;
 /// How often they are recorded.
 const RECORD_EVERY: Duration = Duration::from_millis(500);
 
+/// How often the key set is held against the calendar.
+const KEYS_EVERY: Duration = Duration::from_secs(20);
+
 /// What a start is given besides its configuration.
 #[derive(Default)]
 pub struct Plan {
@@ -299,6 +302,10 @@ impl Running {
             own_keys: Arc::clone(own_keys),
             store: store.clone(),
         };
+        if let Some(identity) = identity {
+            let watch = keys_by_date(identity.clone(), Arc::clone(own_keys), shutdown.clone());
+            self.tasks.push(tokio::spawn(watch));
+        }
         self.tasks.push(tokio::spawn(changes::follow(store.clone(), newest, shutdown.clone(), move |row| {
             let listener = listener.clone();
             async move { listener.hear(row).await }
@@ -461,6 +468,24 @@ impl Listener {
                 Ok(()) => self.own_keys.replace(identity.key_set()),
                 Err(fault) => tracing::error!(%fault, "the signing keys cannot be read again"),
             }
+        }
+    }
+}
+
+/// A key leaves the set on its date, with no change to hear of.
+async fn keys_by_date(identity: Identity, own_keys: Arc<OwnKeys>, shutdown: Shutdown) {
+    let mut published = identity.key_set().to_json();
+    let end = shutdown.begun();
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return,
+            () = tokio::time::sleep(KEYS_EVERY) => {}
+        }
+        let now = identity.key_set().to_json();
+        if now != published {
+            own_keys.replace(identity.key_set());
+            published = now;
         }
     }
 }
