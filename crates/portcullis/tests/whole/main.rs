@@ -1,12 +1,15 @@
 //! The binary, whole: before and behind programs that nobody here wrote, and against input that nobody should send.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod audit;
 mod bad_configuration;
 mod bad_requests;
+mod commands;
 mod crash;
 mod foreign_issuer;
 mod foreign_verifiers;
 mod mail;
+mod nodes;
 mod petstore;
 mod reset_page;
 mod served;

@@ -43,6 +43,11 @@ impl World {
         self.ready[name].as_str().unwrap_or_else(|| panic!("the ready line has no {name}: {}", self.ready))
     }
 
+    /// The folder of its state.
+    pub fn state(&self) -> std::path::PathBuf {
+        self.folder.path().join("state")
+    }
+
     /// A URL on the issuer's origin.
     pub fn issuer(&self, path: &str) -> String {
         format!("{}{path}", self.says("issuer"))
@@ -56,7 +61,7 @@ impl World {
     /// Runs a command on this installation, to its end, with `--json`.
     pub async fn administer(&self, arguments: &[&str]) -> Output {
         let mut command = portcullis(arguments);
-        command.args(["--json", "--dir"]).arg(self.folder.path().join("state"));
+        command.args(["--json", "--dir"]).arg(self.state());
         process::run(command).await.expect(0)
     }
 
