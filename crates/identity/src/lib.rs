@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     /// Where the reset form is sent to: the issuer's path and `reset`.
     pub(crate) reset_path: String,
     pub(crate) over_tls: bool,
+    /// Those of the configuration, until a reload brings others.
+    pub(crate) frontend_origins: ArcSwap<policy::Origins>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -108,6 +110,7 @@ impl Identity {
                 origin: url.origin().ascii_serialization(),
                 reset_path: format!("{}reset", url.path()),
                 over_tls: url.scheme() == "https",
+                frontend_origins: ArcSwap::from_pointee(config.frontend_origins.clone()),
                 keys: ArcSwap::from_pointee(keys),
                 clients: Known::default(),
                 apis: Known::default(),
@@ -145,6 +148,11 @@ impl Identity {
     pub fn forget_all(&self) {
         self.inner.clients.forget_all();
         self.inner.apis.forget_all();
+    }
+
+    /// Takes other frontend origins, as a reload of the configuration brings them.
+    pub fn replace_frontend_origins(&self, origins: policy::Origins) {
+        self.inner.frontend_origins.store(Arc::new(origins));
     }
 
     /// The settings that this issuer runs with.

@@ -115,6 +115,9 @@ fn page_endpoints() -> Vec<Endpoint> {
     }]
 }
 
+/// An origin that is nobody's frontend.
+struct Stranger;
+
 impl Identity {
     /// Everything on the issuer's origin. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: throttling counts by
     /// the peer's address.
@@ -204,7 +207,7 @@ impl Identity {
             .ok_or_else(|| method_not_allowed(&allow))?;
         if endpoint.readers == Readers::Frontend
             && !policy::is_safe_method(method.as_str())
-            && self.verdict(origins) == OriginVerdict::Foreign
+            && self.frontend(origins).is_err()
         {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
@@ -224,9 +227,14 @@ impl Identity {
         }
     }
 
-    fn verdict(&self, origins: &[String]) -> OriginVerdict<'_> {
+    /// The origin, where it is a frontend's; an error where it is a stranger's.
+    fn frontend(&self, origins: &[String]) -> Result<Option<String>, Stranger> {
         let values: Vec<&str> = origins.iter().map(String::as_str).collect();
-        self.inner.config.frontend_origins.judge(&values)
+        match self.inner.frontend_origins.load().judge(&values) {
+            OriginVerdict::None => Ok(None),
+            OriginVerdict::Frontend(origin) => Ok(Some(origin.to_owned())),
+            OriginVerdict::Foreign => Err(Stranger),
+        }
     }
 
     /// 204 with what is allowed, or 403 without any such header (Fetch standard, CORS-preflight fetch).
@@ -236,7 +244,7 @@ impl Identity {
         let reads = match endpoint.readers {
             Readers::Nobody => false,
             Readers::Anybody => true,
-            Readers::Frontend => matches!(self.verdict(origins), OriginVerdict::Frontend(_)),
+            Readers::Frontend => matches!(self.frontend(origins), Ok(Some(_))),
         };
         if !reads || !listed {
             return empty(StatusCode::FORBIDDEN);
@@ -260,8 +268,8 @@ impl Identity {
             }
             Readers::Frontend => {
                 headers.append(VARY, HeaderValue::from_static("Origin"));
-                if let OriginVerdict::Frontend(origin) = self.verdict(origins)
-                    && let Ok(origin) = HeaderValue::from_str(origin)
+                if let Ok(Some(origin)) = self.frontend(origins)
+                    && let Ok(origin) = HeaderValue::from_str(&origin)
                 {
                     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
                     headers.insert(

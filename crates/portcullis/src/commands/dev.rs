@@ -8,7 +8,7 @@ use crate::dev::mailbox::Mailbox;
 use crate::dev::seed::{Seeded, seed};
 use crate::dev::{sample_backend, tls};
 use crate::wiring::services::{self, Plan};
-use crate::wiring::{self, serving};
+use crate::wiring::{self, listening, serving};
 use base64::Engine as _;
 use policy::{Requirement, Rule, Table};
 use serde_json::json;
@@ -31,7 +31,7 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     let (sample_end, sample_shutdown) = serving::shutdown();
     if let Some(port) = start.sample {
         let listener =
-            services::bind("the sample backend", SocketAddr::new(crate::command_line::LOOPBACK, port))?;
+            listening::bind("the sample backend", SocketAddr::new(crate::command_line::LOOPBACK, port))?;
         tokio::spawn(serving::serve(listener, sample_backend::router(), None, sample_shutdown));
     }
     let onward = wiring::identity::mail(&configuration)?

@@ -2,7 +2,7 @@
 
 use crate::commands::CommandError;
 use crate::config::raw::{IdentityMode, Session};
-use crate::config::{ConfigError, Configuration};
+use crate::config::{ConfigError, Configuration, Environment};
 use identity::{Clock, Config, Fresh, Identity, MailConfig, Mode, SessionCaller, SessionConfig};
 use secrecy::SecretSlice;
 
@@ -74,6 +74,8 @@ pub fn password_rules(configuration: &Configuration) -> (accounts::password::Pol
 pub fn config(configuration: &Configuration, origins: policy::Origins) -> Result<Config, ConfigError> {
     let section = configuration.file.identity.clone().unwrap_or_default();
     let missing = |key: &str| ConfigError::Invalid(format!("{key} is missing"));
+    let shortest =
+        if configuration.environment == Environment::Development { 8 } else { DEFAULT_MINIMUM_LENGTH };
     let session = session(configuration);
     let gateway_audience = configuration.file.gateway.as_ref().and_then(|gateway| gateway.audience.clone());
     let (passwords, service_name) = password_rules(configuration);
@@ -103,6 +105,13 @@ pub fn config(configuration: &Configuration, origins: policy::Origins) -> Result
         hashing_queue: 64 * threads,
     };
     config.check().map_err(ConfigError::Invalid)?;
+    if config.passwords.minimum_length < shortest {
+        return Err(ConfigError::Invalid(format!(
+            "identity.passwords.minimum_length is {}, and a password that is the only factor has {shortest} characters at \
+             least (NIST SP 800-63B-4)",
+            config.passwords.minimum_length
+        )));
+    }
     if config.access_token_lifetime > LONGEST_TOKEN {
         return Err(ConfigError::Invalid(
             "identity.access_token_lifetime is above 24h: an access token is no session; use refresh tokens"
@@ -165,4 +174,14 @@ pub async fn issuer(configuration: &Configuration, store: &store::Store) -> Resu
     )
     .await
     .map_err(|fault| CommandError::failed(fault.to_string()))
+}
+
+/// Takes no mail away: it waits until it is of no more use.
+pub struct Undelivered;
+
+#[async_trait::async_trait]
+impl identity::Postman for Undelivered {
+    async fn deliver(&self, _: &identity::Letter) -> Result<(), identity::DeliveryError> {
+        Err(identity::DeliveryError::Later("[mail] is not configured".to_owned()))
+    }
 }

@@ -9,6 +9,8 @@ use gateway::Gateway;
 use serde_json::json;
 use store::Store;
 
+use super::changes::Heard;
+
 /// What operations can see.
 #[derive(Clone)]
 pub struct Operations {
@@ -16,6 +18,8 @@ pub struct Operations {
     pub store: Option<Store>,
     /// The gateway.
     pub gateway: Gateway,
+    /// When the change feed was last read, where there is one.
+    pub heard: Option<Heard>,
 }
 
 impl Operations {
@@ -37,6 +41,9 @@ async fn ready(State(operations): State<Operations>) -> Response {
     {
         tracing::warn!(%fault, "not ready: the store does not answer");
         not_ready.push("store".to_owned());
+    }
+    if operations.heard.as_ref().is_some_and(Heard::is_deaf) {
+        not_ready.push("change feed".to_owned());
     }
     not_ready.extend(
         operations.gateway.issuers_without_keys().into_iter().map(|issuer| format!("keys of {issuer}")),

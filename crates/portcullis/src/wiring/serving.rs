@@ -1,19 +1,26 @@
 //! Serving a router on a listener: time-outs, TLS, and an orderly end.
 
 use axum::extract::ConnectInfo;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
 /// A client that does not finish its headers in this time is let go (slowloris).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A request, its body included, is answered in this time or given up; what it began goes on by itself.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections at once; more wait to be accepted. The gateway has file descriptors of its own to keep.
+const CONNECTIONS: usize = 4096;
 /// A TLS handshake takes a few round trips, not longer.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is under way when the end comes may take this long; the promise is under five seconds.
@@ -57,7 +64,12 @@ pub async fn serve(
     let graceful = Arc::new(GracefulShutdown::new());
     let end = shutdown.begun();
     tokio::pin!(end);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = &mut end => break,
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut end => break,
@@ -68,7 +80,10 @@ pub async fn serve(
             continue;
         };
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
-        tokio::spawn(async move { converse(stream, peer, router, acceptor, watcher).await });
+        tokio::spawn(async move {
+            converse(stream, peer, router, acceptor, watcher).await;
+            drop(place);
+        });
     }
     drop(listener);
     if let Ok(graceful) = Arc::try_unwrap(graceful) {
@@ -84,26 +99,28 @@ async fn converse(
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router.map_request(
-        move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        },
-    ));
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    server.http2().timer(TokioTimer::new()).max_header_list_size(64 << 10);
+    let service = TowerToHyperService::new(tower::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, router.clone().oneshot(request));
+        async move {
+            let answer = answer.await.unwrap_or_else(|_| Ok(StatusCode::REQUEST_TIMEOUT.into_response()));
+            Ok::<_, std::convert::Infallible>(answer.unwrap_or_else(|never| match never {}))
+        }
+    }));
+    let mut server = http1::Builder::new();
+    // The timer runs from the first moment on, so that a client that says nothing at all is let go, too.
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     // What a peer does wrong ends its connection; there is nobody to tell.
     match acceptor {
         None => {
-            let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service).into_owned()).await;
+            let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service)).await;
         }
         Some(acceptor) => {
             let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await
             else {
                 return;
             };
-            let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service).into_owned()).await;
+            let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service)).await;
         }
     }
 }
