@@ -102,7 +102,7 @@ impl Identity {
         let url = url::Url::parse(&config.issuer).map_err(|error| Fault::Configuration(error.to_string()))?;
         let seal = Seal::new(&key_encryption_key)?;
         signing::check_key_encryption_key(&store, &seal, &fresh).await?;
-        let keys = signing::load(&store, &seal, &fresh, clock.now()).await?;
+        let keys = signing::load(&store, &seal, &fresh, config.access_token_lifetime, clock.now()).await?;
         let pool = HashingPool::start(config.hashing_threads, config.hashing_queue, hashing_pool::IDLE)?;
         Ok(Self {
             inner: Arc::new(Inner {

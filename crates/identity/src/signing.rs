@@ -99,12 +99,19 @@ pub(crate) async fn check_key_encryption_key(
     }
 }
 
-/// Reads the keys; makes the first one where there is none.
-pub(crate) async fn load(store: &store::Store, seal: &Seal, fresh: &Fresh, now: i64) -> Result<Keys, Fault> {
+/// Reads the keys; makes one where none is there that stays: a key with an end cannot be the last.
+pub(crate) async fn load(
+    store: &store::Store,
+    seal: &Seal,
+    fresh: &Fresh,
+    access_token_lifetime: i64,
+    now: i64,
+) -> Result<Keys, Fault> {
     let mut rows = store.signing_keys().await?;
-    if rows.is_empty() {
+    if !rows.iter().any(stays) {
+        let signs_from = succession(&rows, longest_token_life(store, access_token_lifetime).await?, now);
         // Nodes that start together agree on the first one's.
-        store.insert_first_signing_key(&make(seal, fresh, now, now).await?).await?;
+        store.insert_first_signing_key(&make(seal, fresh, now, signs_from).await?).await?;
         rows = store.signing_keys().await?;
     }
     let mut held = Vec::with_capacity(rows.len());
@@ -120,6 +127,28 @@ pub(crate) async fn load(store: &store::Store, seal: &Seal, fresh: &Fresh, now: 
         held.push(Held { key, signs_from: row.signs_from, retires_at: row.retires_at });
     }
     Keys::new(held, now)
+}
+
+/// Whether the key signs, or will, with no end in sight.
+const fn stays(row: &store::SigningKey) -> bool {
+    row.retires_at.is_none()
+}
+
+/// When a key must begin to sign that is made now beside keys which all end: in time for their last tokens to die before
+/// they leave the set, after [`PUBLISHED_BEFORE`] where there is so much time, and at once where none of them signs.
+fn succession(ending: &[store::SigningKey], longest_token_life: i64, now: i64) -> i64 {
+    ending
+        .iter()
+        .filter(|row| row.signs_from <= now)
+        .filter_map(|row| row.retires_at)
+        .max()
+        .map_or(now, |end| (end - longest_token_life - MARGIN).clamp(now, now + PUBLISHED_BEFORE))
+}
+
+/// The longest that a token of ours may live, in seconds: the configured lifetime, or an API's own.
+async fn longest_token_life(store: &store::Store, access_token_lifetime: i64) -> Result<i64, Fault> {
+    let apis = store.apis().await?;
+    Ok(apis.iter().filter_map(|api| api.token_lifetime).fold(access_token_lifetime, i64::max))
 }
 
 fn row_name(kid: &str) -> String {
@@ -198,22 +227,22 @@ impl Identity {
     }
 
     /// Takes a key out of use at once, as after a theft: its tokens are refused as soon as each verifier has read the key set
-    /// again. If it was the last one that signs, another takes its place at once.
+    /// again. If no key stays, another is made: it signs at once, or follows those that a rotation has given an end, in time.
     ///
     /// # Errors
     /// The store's, or when no key can be made.
     pub async fn revoke_signing_key(&self, kid: &str) -> Result<bool, Fault> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let rows = inner.store.signing_keys().await?;
-        let signs = |row: &&store::SigningKey| {
-            row.kid != kid && row.signs_from <= now && row.retires_at.is_none_or(|end| now < end)
-        };
+        let mut rows = inner.store.signing_keys().await?;
         if !rows.iter().any(|row| row.kid == kid) {
             return Ok(false);
         }
-        if rows.iter().find(signs).is_none() {
-            inner.store.insert_signing_key(&make(&inner.seal, &inner.fresh, now, now).await?).await?;
+        rows.retain(|row| row.kid != kid);
+        if !rows.iter().any(stays) {
+            let signs_from = succession(&rows, self.longest_token_life().await?, now);
+            let next = make(&inner.seal, &inner.fresh, now, signs_from).await?;
+            inner.store.insert_signing_key(&next).await?;
         }
         let gone = inner.store.delete_signing_key(kid, now).await?;
         self.reload_keys().await?;
@@ -227,7 +256,14 @@ impl Identity {
     /// The store's, or sealed bytes that do not open; the keys that were held stay in force.
     pub async fn reload_keys(&self) -> Result<(), Fault> {
         let inner = &self.inner;
-        let keys = load(&inner.store, &inner.seal, &inner.fresh, inner.clock.now()).await?;
+        let keys = load(
+            &inner.store,
+            &inner.seal,
+            &inner.fresh,
+            inner.config.access_token_lifetime,
+            inner.clock.now(),
+        )
+        .await?;
         inner.keys.store(Arc::new(keys));
         Ok(())
     }
@@ -240,8 +276,6 @@ impl Identity {
 
     /// The longest that a token of ours may live, in seconds.
     pub(crate) async fn longest_token_life(&self) -> Result<i64, Fault> {
-        let own = self.inner.config.access_token_lifetime;
-        let apis = self.inner.store.apis().await?;
-        Ok(apis.iter().filter_map(|api| api.token_lifetime).fold(own, i64::max))
+        longest_token_life(&self.inner.store, self.inner.config.access_token_lifetime).await
     }
 }

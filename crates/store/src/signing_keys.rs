@@ -69,8 +69,8 @@ impl Store {
         .await
     }
 
-    /// Stores a key only where no key of its algorithm is stored: nodes that start together agree on one. True for the
-    /// one that was first.
+    /// Stores a key only where no key of its algorithm is stored that stays in use, one without `retires_at`: nodes that
+    /// start together agree on one. True for the one that was first.
     ///
     /// # Errors
     /// [`Fault::Conflict`] for a `kid` that is taken.
@@ -78,8 +78,10 @@ impl Store {
         self.write(move |transaction| async move {
             let transaction = &*transaction;
             exclusively(transaction, Lock::SigningKeys).await?;
-            let of_algorithm = Entity::find().filter(Column::Algorithm.eq(&key.algorithm));
-            if of_algorithm.count(transaction).await? > 0 {
+            let staying = Entity::find()
+                .filter(Column::Algorithm.eq(&key.algorithm))
+                .filter(Column::RetiresAt.is_null());
+            if staying.count(transaction).await? > 0 {
                 return Ok(false);
             }
             insert(transaction, key).await?;

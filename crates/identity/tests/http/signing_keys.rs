@@ -106,3 +106,37 @@ async fn a_stolen_key_is_out_at_once_and_another_signs() {
     assert!(!world.identity.key_set().contains(&first));
     assert_ne!(kid(&world).await, first);
 }
+
+#[tokio::test]
+async fn a_next_key_that_is_revoked_has_a_successor_before_the_old_one_ends() {
+    let world = World::new().await;
+    let first = kid(&world).await;
+    let rotation = world.identity.rotate_signing_key().await.unwrap();
+    world.clock.advance(60);
+    assert!(world.identity.revoke_signing_key(&rotation.kid).await.unwrap());
+    assert_eq!(kid(&world).await, first, "the old one signs until the successor is known");
+    let (_, retires_at) = rotation.retiring[0];
+    world.clock.advance(PUBLISHED_BEFORE - 61);
+    let last = world.client_token().await;
+    assert_eq!(header(&last)["kid"], first.as_str());
+    world.clock.advance(1);
+    let successor = kid(&world).await;
+    assert!(successor != first && successor != rotation.kid);
+    jose::verify_claims(&last, &world.identity.key_set()).unwrap();
+    world.clock.advance(retires_at - world.clock.now() + 1);
+    assert_eq!(kid(&world).await, successor);
+}
+
+#[tokio::test]
+async fn a_store_whose_keys_all_end_gets_another_when_it_is_read() {
+    let world = World::new().await;
+    let first = kid(&world).await;
+    let rotation = world.identity.rotate_signing_key().await.unwrap();
+    // As an earlier version, or a restored backup, may have left it.
+    world.store.delete_signing_key(&rotation.kid, world.clock.now()).await.unwrap();
+    let (_, retires_at) = rotation.retiring[0];
+    world.clock.advance(retires_at - world.clock.now());
+    world.identity.reload_keys().await.unwrap();
+    assert_ne!(kid(&world).await, first);
+    assert_eq!(world.identity.key_set().to_json()["keys"].as_array().unwrap().len(), 1);
+}
