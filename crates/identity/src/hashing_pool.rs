@@ -1,8 +1,8 @@
 //! Threads that hash passwords, a fixed number with a bounded queue: memory is arenas times threads whatever the load,
 //! and what does not fit is told so at once (503 with Retry-After) instead of waiting for seconds.
 //!
-//! Each thread keeps one Argon2 arena, since fresh memory a hash costs up to three times. The arena is wiped as soon as
-//! no one waits, and given back after [`IDLE`]. On Linux the threads run at lower priority than those that move bytes.
+//! Each thread keeps one Argon2 arena, since fresh memory a hash costs up to three times. The arena is wiped when nobody
+//! came for [`PAUSE`], and given back after [`IDLE`]. On Linux the threads run at lower priority than those that move bytes.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +16,14 @@ use crate::Fault;
 
 /// An arena unused for so long is given back.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
+/// An arena unused for so long is wiped. Under load the next password overwrites it sooner, and wiping after each would
+/// cost a login three per cent.
+const PAUSE: Duration = Duration::from_millis(50);
+/// mimalloc gives freed pages back to the system when a second has passed and then something else of size is freed. In a
+/// quiet process nothing else is: it would keep every arena of the last burst for ever.
+const SETTLED: Duration = Duration::from_millis(1500);
+/// What is freed then. It is never touched, so it costs no memory.
+const NUDGE: usize = 4 << 20;
 
 /// How much nicer than the data path: 10 of 19 leaves about a tenth of a contended core to hashing.
 #[cfg(target_os = "linux")]
@@ -112,6 +120,7 @@ impl Shared {
 fn work(shared: &Shared) {
     lower_priority();
     let mut memory: Option<Memory> = None;
+    let mut next = Rest::Nothing;
     let mut queue = shared.lock();
     loop {
         if let Some(job) = queue.waiting.pop_front() {
@@ -122,34 +131,65 @@ fn work(shared: &Shared) {
             let arena = memory.get_or_insert_with(Memory::default);
             let sound = catch_unwind(AssertUnwindSafe(|| job(arena))).is_ok();
             queue = shared.lock();
+            next = Rest::Wipe;
             if !sound {
                 memory = None;
                 queue.arenas -= 1;
-            } else if queue.waiting.is_empty() {
-                // The next password would overwrite it all; when none waits, traces of this one must not lie about.
-                drop(queue);
-                if let Some(arena) = memory.as_mut() {
-                    arena.wipe();
-                }
-                queue = shared.lock();
+                next = Rest::Settle;
             }
             continue;
         }
         if queue.closed {
             return;
         }
-        if memory.is_none() {
-            queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        } else {
-            let (woken, timeout) =
-                shared.wake.wait_timeout(queue, shared.idle).unwrap_or_else(PoisonError::into_inner);
-            queue = woken;
-            if timeout.timed_out() && queue.waiting.is_empty() {
+        let limit = match next {
+            Rest::Nothing => {
+                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            Rest::Wipe => PAUSE.min(shared.idle),
+            Rest::GiveBack => shared.idle,
+            Rest::Settle => SETTLED,
+        };
+        let (woken, timeout) = shared.wake.wait_timeout(queue, limit).unwrap_or_else(PoisonError::into_inner);
+        queue = woken;
+        if !timeout.timed_out() || !queue.waiting.is_empty() {
+            continue;
+        }
+        next = match next {
+            Rest::Wipe => {
+                // Traces of a password must not lie about; and nobody waits for the lock meanwhile.
+                drop(queue);
+                if let Some(arena) = memory.as_mut() {
+                    arena.wipe();
+                }
+                queue = shared.lock();
+                Rest::GiveBack
+            }
+            Rest::GiveBack => {
                 memory = None;
                 queue.arenas -= 1;
+                Rest::Settle
             }
-        }
+            Rest::Settle | Rest::Nothing => {
+                drop(std::hint::black_box(Vec::<u8>::with_capacity(NUDGE)));
+                Rest::Nothing
+            }
+        };
     }
+}
+
+/// What an idle thread does next, when still nobody came.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// Overwrite what the last password left.
+    Wipe,
+    /// Give the arena back.
+    GiveBack,
+    /// Let the allocator give its pages back.
+    Settle,
+    /// Wait.
+    Nothing,
 }
 
 /// Linux schedules by thread: this thread alone gets nicer. Elsewhere, and where it is refused, hashing runs as it is.
