@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod dev;
 mod http_get;
+mod last_threads;
 mod logging;
 mod wiring;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(run(command, &environment));
     // What still runs has been told to end; nothing of it may hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    last_threads::wait();
     outcome
 }
 
