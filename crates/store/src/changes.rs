@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder};
+use sea_orm::{ActiveValue::Set, Condition, DatabaseTransaction, QueryOrder};
 
 use crate::{Fault, Store, password_resets, refresh_tokens, sessions, throttles};
 
@@ -78,19 +78,20 @@ pub struct Revocations {
 }
 
 impl Store {
-    /// Changes with a number above `seq - window`, in order. The window is read again each time, since sequences commit
-    /// out of order; the reader skips what it has seen.
+    /// Changes with a number above `seq - window`, and those made at `recent_after` or later whatever their number, in order.
+    /// Both are read again each time, and the reader skips what it has seen: sequences commit out of order, and one commit
+    /// of many rows may leave any number of them behind it. What escapes is a row whose transaction stays open for longer
+    /// than `recent_after` lies in the past, while a whole window of others commits.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn changes_after(&self, seq: i64, window: i64) -> Result<Vec<Model>, Fault> {
+    pub async fn changes_since(&self, seq: i64, window: i64, recent_after: i64) -> Result<Vec<Model>, Fault> {
         self.read(move |database| async move {
             let database = &database;
-            Ok(Entity::find()
-                .filter(Column::Seq.gt(seq.saturating_sub(window)))
-                .order_by_asc(Column::Seq)
-                .all(database)
-                .await?)
+            let again = Condition::any()
+                .add(Column::Seq.gt(seq.saturating_sub(window)))
+                .add(Column::At.gte(recent_after));
+            Ok(Entity::find().filter(again).order_by_asc(Column::Seq).all(database).await?)
         })
         .await
     }
@@ -180,7 +181,7 @@ impl Store {
     }
 
     /// Returns when this process has committed something or the time is up; true when woken. Only a hint: other
-    /// processes do not wake it, and reading [`Store::changes_after`] twice a second is the guarantee.
+    /// processes do not wake it, and reading [`Store::changes_since`] twice a second is the guarantee.
     pub async fn wait_for_change(&self, timeout: Duration) -> bool {
         tokio::time::timeout(timeout, self.inner.changed.notified()).await.is_ok()
     }

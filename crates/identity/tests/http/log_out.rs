@@ -12,7 +12,7 @@ async fn logout_ends_this_session_alone_and_tells_every_node() {
     assert!(reply.body.is_empty());
     world.me(&one).await.expect(401);
     world.me(&two).await.expect(200);
-    let changes = world.store.changes_after(seq, 0).await.unwrap();
+    let changes = world.store.changes_since(seq, 0, i64::MAX).await.unwrap();
     let sid = claims(&one)["sid"].as_str().unwrap().to_owned();
     assert!(changes.iter().any(|change| change.kind == store::kind::SESSION && change.key == sid));
     world.request("DELETE", "/users/session").bearer(&one).send().await.expect(401);

@@ -176,7 +176,7 @@ async fn what_is_remembered_of_a_client_is_forgotten_when_the_feed_says_so() {
     let (mut row, grants) = world.store.client("machine").await.unwrap().unwrap();
     row.disabled = true;
     world.store.upsert_client(&row, &grants, world.clock.now()).await.unwrap();
-    for change in world.store.changes_after(seq, 0).await.unwrap() {
+    for change in world.store.changes_since(seq, 0, i64::MAX).await.unwrap() {
         world.identity.apply_change(&change.kind, &change.key).await.unwrap();
     }
     world.client_credentials(&[]).await.expect(401);

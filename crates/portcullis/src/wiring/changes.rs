@@ -15,6 +15,9 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(500);
 /// Sequences commit out of order: this many numbers behind the newest seen are read again.
 const WINDOW: i64 = 256;
+/// And whatever was made in the last so many seconds, however many numbers behind. No transaction of ours stays open for so
+/// long, the difference of two nodes' clocks included.
+const RECENT: i64 = 120;
 /// Rows older than this have reached everybody who ran then; others read the tables at their start.
 const KEPT: i64 = LONGEST_TOKEN + 3600;
 /// Looks between two prunings.
@@ -82,8 +85,10 @@ impl Feed {
                 () = &mut end => return,
                 _ = self.store.wait_for_change(POLL) => {}
             }
-            match self.store.changes_after(newest, WINDOW).await {
+            match self.store.changes_since(newest, WINDOW, now() - RECENT).await {
                 Ok(rows) => {
+                    // What is read no more need not be known as seen.
+                    taken.retain(|seq| rows.binary_search_by_key(seq, |row| row.seq).is_ok());
                     for row in rows {
                         if taken.contains(&row.seq) {
                             continue;
@@ -98,7 +103,6 @@ impl Feed {
                             }
                         }
                     }
-                    taken = taken.split_off(&(newest - 64 * WINDOW));
                     self.heard.0.store(now(), Ordering::Relaxed);
                 }
                 Err(fault) => tracing::warn!(%fault, "the change feed cannot be read; trying again"),

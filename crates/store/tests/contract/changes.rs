@@ -9,14 +9,18 @@ pub async fn numbers_grow_and_the_window_is_read_again(store: &Store) {
     for name in ["a", "b", "c"] {
         store.upsert_role(name, "", false, &[], NOW).await.unwrap();
     }
-    let all = store.changes_after(0, 0).await.unwrap();
+    let all = store.changes_since(0, 0, i64::MAX).await.unwrap();
     assert_eq!(all.len(), 3);
     assert!(all.is_sorted_by(|one, other| one.seq < other.seq));
     let latest = store.latest_seq().await.unwrap();
     assert_eq!(latest, all[2].seq);
-    assert!(store.changes_after(latest, 0).await.unwrap().is_empty());
-    assert_eq!(store.changes_after(latest, 1).await.unwrap(), all[2..]);
-    assert_eq!(store.changes_after(latest, i64::MAX).await.unwrap(), all);
+    assert!(store.changes_since(latest, 0, i64::MAX).await.unwrap().is_empty());
+    assert_eq!(store.changes_since(latest, 1, i64::MAX).await.unwrap(), all[2..]);
+    assert_eq!(store.changes_since(latest, i64::MAX, i64::MAX).await.unwrap(), all);
+
+    // What was made lately comes whatever its number.
+    assert_eq!(store.changes_since(latest, 0, NOW).await.unwrap(), all);
+    assert!(store.changes_since(latest, 0, NOW + 1).await.unwrap().is_empty());
 
     // A number is never given twice, even when every row is gone.
     store.prune_changes(NOW + 1).await.unwrap();
@@ -44,7 +48,7 @@ pub async fn pruning_keeps_what_is_young(store: &Store) {
     let bob = user(store, "bob").await;
     store.end_sessions_of_user(&bob, NOW + 10).await.unwrap();
     assert_eq!(store.prune_changes(NOW + 10).await.unwrap(), 2);
-    assert_eq!(store.changes_after(0, 0).await.unwrap().len(), 1);
+    assert_eq!(store.changes_since(0, 0, i64::MAX).await.unwrap().len(), 1);
     assert_eq!(store.revocations_since(0).await.unwrap().subjects, [(bob, NOW + 10)]);
 }
 

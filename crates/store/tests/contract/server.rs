@@ -1,10 +1,11 @@
 //! What is particular to PostgreSQL: credentials, outages, nodes that start together.
 
 use secrecy::SecretString;
+use sqlx::{Connection as _, PgConnection};
 use store::{Engine, Fault, Location, Options, Store};
 use testkit::postgres::Postgres;
 
-use crate::engines::{NOW, World, new_user};
+use crate::engines::{NOW, World, new_session, new_user, refresh, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_together_agree_on_the_schema() {
@@ -79,4 +80,32 @@ async fn a_schema_from_the_future_is_refused() {
         .run_sql(name, "insert into seaql_migrations (version, applied_at) values ('m9999_later', 0)");
     let refused = Store::open(location).await;
     assert!(matches!(&refused, Err(Fault::Newer { migration }) if migration == "m9999_later"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_slow_commit_is_heard_behind_one_of_more_rows_than_the_window() {
+    let database = Postgres::shared().fresh_database();
+    let location =
+        Location::Postgres { url: database.url(), password: SecretString::from(database.password.clone()) };
+    let store = Store::open(&location).await.unwrap();
+    let mut other = PgConnection::connect(&database.url_with_password()).await.unwrap();
+
+    // Another node's transaction takes a number, and stays open.
+    let mut slow = other.begin().await.unwrap();
+    let sql = "INSERT INTO changes (kind, key, at) VALUES ('session', 'slow', $1)";
+    sqlx::query(sql).bind(NOW).execute(&mut *slow).await.unwrap();
+    // Meanwhile one commit has 300 rows: a user's sessions.
+    let ada = user(&store, "ada").await;
+    for number in 0..300u16 {
+        let mut token = refresh(0);
+        token.digest[..2].copy_from_slice(&number.to_be_bytes());
+        assert!(store.create_session(&new_session(&format!("s{number}"), &ada), &token).await.unwrap());
+    }
+    store.change_password(&ada, "new", NOW).await.unwrap();
+    let newest = store.latest_seq().await.unwrap();
+    slow.commit().await.unwrap();
+
+    let heard = store.changes_since(newest, 256, NOW - 60).await.unwrap();
+    assert!(heard.len() > 300, "{}", heard.len());
+    assert!(heard.iter().any(|change| change.key == "slow"));
 }
