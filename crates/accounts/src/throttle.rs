@@ -87,6 +87,13 @@ pub fn password_change(account: &str) -> Vec<Bucket> {
     vec![bucket("change-account", &[account], 20, 15 * MINUTE, OnSuccess::Clear)]
 }
 
+/// Changes to another address by somebody who is logged in: each tells whether that address is taken, so they are few, and
+/// success gives none back.
+#[must_use]
+pub fn address_change(account: &str) -> Vec<Bucket> {
+    vec![bucket("address-account", &[account], 5, 24 * HOUR, OnSuccess::Keep)]
+}
+
 /// Seconds until the window of an empty bucket ends: the value of `Retry-After`, at least one.
 #[must_use]
 pub fn retry_after(bucket: &Bucket, window_start: i64, now: i64) -> i64 {

@@ -153,20 +153,47 @@ pub(crate) async fn change(identity: Identity, request: Request) -> Answer {
     }
     identity.succeeded(&buckets).await?;
 
-    if let Some(email) = &email
-        && email.as_str() != user.email
-    {
-        change_email(&identity, user, email).await?;
+    let moved = email.filter(|email| email.as_str() != user.email);
+    // Another spelling of the same address is still shown to be the user's.
+    let to_another = moved.as_ref().is_some_and(|email| email.canonical() != user.email_canonical);
+    if to_another && let Some(seconds) = identity.take(&throttle::address_change(&user.id)).await? {
+        return Err(Problem::too_many(seconds).into());
     }
-    if let Some(Secret(new)) = asked.password {
-        let hash = identity.hash(password::normalise(new.expose_secret())).await?;
-        // Only while the password that was just verified still stands: a reset that came in between wins.
-        let now = identity.inner.clock.now();
-        if !identity.inner.store.change_password_from(&user.id, stored_hash, &hash, now).await? {
-            return Err(wrong_current_password());
+    let change = UserChange {
+        email: moved.as_ref().map(|email| email.as_str().to_owned()),
+        email_canonical: moved.as_ref().map(|email| email.canonical().to_owned()),
+        email_verified: to_another.then_some(false),
+        blocked: None,
+    };
+    let new_hash = match &asked.password {
+        Some(Secret(new)) => Some(identity.hash(password::normalise(new.expose_secret())).await?),
+        None => None,
+    };
+    // Only while the password that was just verified still stands: a reset that came in between wins.
+    let now = identity.inner.clock.now();
+    let store = &identity.inner.store;
+    match store.change_account_from(&user.id, stored_hash, &change, new_hash.as_deref(), now).await {
+        Ok(true) => {}
+        Ok(false) => return Err(wrong_current_password()),
+        Err(store::Fault::Conflict(_)) => {
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "email_not_available",
+                "this address cannot be used here",
+            )
+            .into());
         }
+        Err(fault) => return Err(fault.into()),
+    }
+    if moved.is_some() {
+        tracing::info!(target: "security", event = "email_changed", user = %user.id);
+    }
+    if to_another {
+        identity.post(letters::email_was_changed(identity.sender(), &user.email)?).await?;
+    }
+    if new_hash.is_some() {
         tracing::info!(target: "security", event = "password_changed", user = %user.id);
-        let to = email.as_ref().map_or(user.email.as_str(), Email::as_str);
+        let to = moved.as_ref().map_or(user.email.as_str(), Email::as_str);
         identity.post(letters::password_was_changed(identity.sender(), to)?).await?;
     }
     let user = identity.inner.store.user(&user.id).await?.ok_or_else(respond::not_found)?;
@@ -180,35 +207,6 @@ fn wrong_current_password() -> Refusal {
         "`current_password` is not the password of this account",
     )
     .into()
-}
-
-async fn change_email(identity: &Identity, user: &store::User, email: &Email) -> Result<(), Refusal> {
-    let same_account = email.canonical() == user.email_canonical;
-    let change = UserChange {
-        email: Some(email.as_str().to_owned()),
-        email_canonical: Some(email.canonical().to_owned()),
-        // Another spelling of the same address is still shown to be the user's.
-        email_verified: (!same_account).then_some(false),
-        blocked: None,
-    };
-    match identity.inner.store.update_user(&user.id, &change, identity.inner.clock.now()).await {
-        Ok(true) => {}
-        Ok(false) => return Err(respond::not_found().into()),
-        Err(store::Fault::Conflict(_)) => {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "email_not_available",
-                "this address cannot be used here",
-            )
-            .into());
-        }
-        Err(fault) => return Err(fault.into()),
-    }
-    tracing::info!(target: "security", event = "email_changed", user = %user.id);
-    if !same_account {
-        identity.post(letters::email_was_changed(identity.sender(), &user.email)?).await?;
-    }
-    Ok(())
 }
 
 /// `DELETE /users/me`: the user, sessions and all.

@@ -172,39 +172,7 @@ impl Store {
     pub async fn update_user(&self, id: &str, change: &UserChange, now: i64) -> Result<bool, Fault> {
         self.write(move |transaction| async move {
             let transaction = &*transaction;
-            if let Some(canonical) = &change.email_canonical {
-                let other = Entity::find()
-                    .filter(Column::EmailCanonical.eq(canonical))
-                    .filter(Column::Id.ne(id))
-                    .one(transaction)
-                    .await?;
-                if other.is_some() {
-                    return Err(Fault::Conflict("the address belongs to another user".to_owned()));
-                }
-            }
-            let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
-            if let Some(email) = &change.email {
-                row.email = Set(email.clone());
-            }
-            if let Some(canonical) = &change.email_canonical {
-                row.email_canonical = Set(canonical.clone());
-            }
-            if let Some(verified) = change.email_verified {
-                row.email_verified = Set(verified);
-            }
-            if let Some(blocked) = change.blocked {
-                row.blocked = Set(blocked);
-            }
-            if !alter(transaction, id, row).await? {
-                return Ok(false);
-            }
-            if change.email_canonical.is_some() || change.blocked == Some(true) {
-                password_resets::forget(transaction, id).await?;
-            }
-            if change.blocked == Some(true) {
-                sessions::end_all(transaction, id, now).await?;
-            }
-            Ok(true)
+            update(transaction, id, change, now).await
         })
         .await
     }
@@ -263,16 +231,18 @@ impl Store {
         .await
     }
 
-    /// As [`Store::change_password`], and only while the hash is still `expected`: a change by who knows the old password
-    /// cannot undo a reset that came in between. False, and nothing written, when it is another by now.
+    /// A change of address, of password, or of both by somebody who knows the old password: as a whole, and only while the
+    /// hash is still `expected`, so that it cannot undo or escape a reset that came in between. False, and nothing
+    /// written, when it is another by now. A new hash does what [`Store::change_password`] does.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn change_password_from(
+    /// [`Fault::Conflict`] for an address that is taken; nothing is written then.
+    pub async fn change_account_from(
         &self,
         id: &str,
         expected: &str,
-        new_hash: &str,
+        change: &UserChange,
+        new_hash: Option<&str>,
         now: i64,
     ) -> Result<bool, Fault> {
         self.write(move |transaction| async move {
@@ -281,10 +251,57 @@ impl Store {
             if stands.and_then(|user| user.password_hash).as_deref() != Some(expected) {
                 return Ok(false);
             }
-            set_password(transaction, id, new_hash, now).await
+            if *change != UserChange::default() {
+                update(transaction, id, change, now).await?;
+            }
+            match new_hash {
+                Some(hash) => set_password(transaction, id, hash, now).await,
+                None => Ok(true),
+            }
         })
         .await
     }
+}
+
+async fn update(
+    transaction: &DatabaseTransaction,
+    id: &str,
+    change: &UserChange,
+    now: i64,
+) -> Result<bool, Fault> {
+    if let Some(canonical) = &change.email_canonical {
+        let other = Entity::find()
+            .filter(Column::EmailCanonical.eq(canonical))
+            .filter(Column::Id.ne(id))
+            .one(transaction)
+            .await?;
+        if other.is_some() {
+            return Err(Fault::Conflict("the address belongs to another user".to_owned()));
+        }
+    }
+    let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
+    if let Some(email) = &change.email {
+        row.email = Set(email.clone());
+    }
+    if let Some(canonical) = &change.email_canonical {
+        row.email_canonical = Set(canonical.clone());
+    }
+    if let Some(verified) = change.email_verified {
+        row.email_verified = Set(verified);
+    }
+    if let Some(blocked) = change.blocked {
+        row.blocked = Set(blocked);
+    }
+    if !alter(transaction, id, row).await? {
+        return Ok(false);
+    }
+    if change.email_canonical.is_some() || change.blocked == Some(true) {
+        password_resets::forget(transaction, id).await?;
+    }
+    if change.blocked == Some(true) {
+        sessions::end_all(transaction, id, now).await?;
+    }
+    Ok(true)
 }
 
 /// The user's row, held until the transaction ends: what else is done to the user waits. (`SQLite` has one writer.)

@@ -100,3 +100,28 @@ async fn logins_that_renew_a_hash_at_once_all_succeed() {
     let codes = sixteen(|_| world.request("POST", "/users/session").json(&body).send()).await;
     assert_eq!(count(&codes, 200), 16, "{codes:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_address_and_a_reset_do_not_both_win() {
+    let world = World::public().await;
+    let body = json!({ "email": "alice@example.com", "password": PASSWORD });
+    world.request("POST", "/users").json(&body).send().await.expect(201);
+    let session = world.request("POST", "/users/session").json(&body).send().await.expect(200).json();
+    let access = session["access_token"].as_str().unwrap().to_owned();
+    let ask = json!({ "email": "alice@example.com" });
+    world.request("POST", "/users/password-reset").json(&ask).send().await.expect(202);
+    let token = world.mailed_token("alice@example.com").await;
+    let codes = sixteen(|n| {
+        if n == 1 {
+            let body = json!({ "token": token, "password": NEW_PASSWORD });
+            world.request("PUT", "/users/password-reset").json(&body).send()
+        } else {
+            let body = json!({ "email": format!("mallory{n}@example.com"), "current_password": PASSWORD });
+            world.request("PATCH", "/users/me").bearer(&access).json(&body).send()
+        }
+    })
+    .await;
+    // A new address kills the link; a reset kills the password that the change was allowed by.
+    let (reset, changes) = (count(&codes, 204), count(&codes, 200));
+    assert!((reset == 1) != (changes > 0), "{codes:?}");
+}

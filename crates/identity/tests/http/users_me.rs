@@ -86,7 +86,7 @@ async fn owasp_a_new_password_wants_the_old_one_and_ends_every_session() {
     world.log_in("alice@example.com", PASSWORD).await.expect(401);
     let (new, _) = world.session_again("alice@example.com", NEW_PASSWORD).await;
     world.me(&new).await.expect(200);
-    let changes = world.store.changes_after(seq, 0).await.unwrap();
+    let changes = world.store.changes_since(seq, 0, i64::MAX).await.unwrap();
     assert!(changes.iter().any(|change| change.kind == store::kind::SUBJECT && change.key == user.id));
     assert!(world.letters().await[0].text.contains("was just changed"));
 }
@@ -126,6 +126,35 @@ async fn guesses_of_the_current_password_are_bounded() {
     let right = json!({ "password": NEW_PASSWORD, "current_password": PASSWORD });
     let reply = patch(&world, &token, &right).await.expect(429);
     assert!(reply.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn asking_which_addresses_are_taken_is_bounded() {
+    let world = World::new().await;
+    world.sign_up("bob@example.com").await;
+    let (token, _) = world.session("alice@example.com").await;
+    let taken = json!({ "email": "bob@example.com", "current_password": PASSWORD });
+    for _ in 0..5 {
+        patch(&world, &token, &taken).await.expect(409);
+    }
+    let free = json!({ "email": "carol@example.com", "current_password": PASSWORD });
+    for body in [&taken, &free] {
+        patch(&world, &token, body).await.expect(429);
+    }
+    // Its own address in another spelling asks nothing.
+    let spelling = json!({ "email": "Alice@example.com", "current_password": PASSWORD });
+    patch(&world, &token, &spelling).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_taken_address_leaves_the_password_as_it_is() {
+    let world = World::new().await;
+    world.sign_up("bob@example.com").await;
+    let (token, _) = world.session("alice@example.com").await;
+    let both = json!({ "email": "bob@example.com", "password": NEW_PASSWORD, "current_password": PASSWORD });
+    patch(&world, &token, &both).await.expect(409);
+    world.me(&token).await.expect(200);
+    world.log_in("alice@example.com", PASSWORD).await.expect(200);
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ contracts! {
         a_rehash_is_a_compare_and_swap,
         a_new_password_ends_every_session,
         a_change_by_the_old_password_does_not_undo_a_reset,
+        address_and_password_change_as_one_or_not_at_all,
         text_is_compared_byte_for_byte,
     }
     roles {

@@ -145,14 +145,59 @@ pub async fn a_new_password_ends_every_session(store: &Store) {
 pub async fn a_change_by_the_old_password_does_not_undo_a_reset(store: &Store) {
     let id = user(store, "ada").await;
     session(store, "s1", &id, 1).await;
-    assert!(!store.change_password_from(&id, "another hash", "mine", NOW + 1).await.unwrap());
+    assert!(
+        !store
+            .change_account_from(&id, "another hash", &UserChange::default(), Some("mine"), NOW + 1)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.session("s1").await.unwrap().unwrap().ended_at, None);
-    assert!(store.change_password_from(&id, "hash of ada", "mine", NOW + 2).await.unwrap());
+    assert!(
+        store
+            .change_account_from(&id, "hash of ada", &UserChange::default(), Some("mine"), NOW + 2)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.session("s1").await.unwrap().unwrap().ended_at, Some(NOW + 2));
-    assert!(!store.change_password_from(&id, "hash of ada", "theirs", NOW + 3).await.unwrap());
+    assert!(
+        !store
+            .change_account_from(&id, "hash of ada", &UserChange::default(), Some("theirs"), NOW + 3)
+            .await
+            .unwrap()
+    );
     let user = store.user(&id).await.unwrap().unwrap();
     assert_eq!((user.password_hash.as_deref(), user.not_before), (Some("mine"), NOW + 2));
-    assert!(!store.change_password_from("usr_nobody", "", "x", NOW).await.unwrap());
+    assert!(
+        !store.change_account_from("usr_nobody", "", &UserChange::default(), Some("x"), NOW).await.unwrap()
+    );
+}
+
+pub async fn address_and_password_change_as_one_or_not_at_all(store: &Store) {
+    let id = user(store, "ada").await;
+    user(store, "bob").await;
+    store.insert_password_reset(&digest(1), &id, NOW + 1800, NOW).await.unwrap();
+    let moved = |email: &str| UserChange {
+        email: Some(email.to_owned()),
+        email_canonical: Some(email.to_owned()),
+        email_verified: Some(false),
+        blocked: None,
+    };
+    let before = store.user(&id).await.unwrap();
+    // Another hash by now: the address stays too.
+    let (new, taken) = (moved("lovelace@example.com"), moved("bob@example.com"));
+    assert!(!store.change_account_from(&id, "another hash", &new, None, NOW + 1).await.unwrap());
+    assert!(!store.change_account_from(&id, "another hash", &new, Some("mine"), NOW + 1).await.unwrap());
+    // A taken address: the password stays too.
+    let refused = store.change_account_from(&id, "hash of ada", &taken, Some("mine"), NOW + 1).await;
+    assert!(matches!(refused, Err(Fault::Conflict(_))), "{refused:?}");
+    assert_eq!(store.user(&id).await.unwrap(), before);
+    assert!(store.password_reset(&digest(1)).await.unwrap().is_some());
+
+    assert!(store.change_account_from(&id, "hash of ada", &new, Some("mine"), NOW + 2).await.unwrap());
+    let after = store.user(&id).await.unwrap().unwrap();
+    assert_eq!(after.email, "lovelace@example.com");
+    assert_eq!((after.password_hash.as_deref(), after.not_before), (Some("mine"), NOW + 2));
+    assert!(store.password_reset(&digest(1)).await.unwrap().is_none());
 }
 
 /// Neither engine folds case or accents, trims, or takes a wildcard for anything but itself.
