@@ -4,7 +4,7 @@ mod client_endpoints_need_a_clients_token;
 mod database_requires_a_strong_password;
 mod frontend_origin_alone;
 mod no_endpoint_without_oauth;
-mod not_measured;
+pub(crate) mod not_measured;
 mod password_is_reset_by_mail;
 mod passwords_are_hashed;
 mod refusal;

@@ -7,7 +7,7 @@ pub mod text;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, Vantage};
-use crate::measures::MeasureId;
+use crate::measures::{MeasureId, not_measured};
 use crate::since::Regression;
 use crate::verdict::Verdict;
 
@@ -165,6 +165,9 @@ pub(crate) fn summary(measure: &Measure) -> String {
         1 => "; 1 more claim so".to_owned(),
         more => format!("; {more} more claims so"),
     };
+    if claim.id == not_measured::CLAIM {
+        return seen.to_owned();
+    }
     format!("{}: {seen}{control}{more}", claim.id.replace('_', " "))
 }
 
@@ -272,32 +275,41 @@ mod tests {
     }
 
     #[test]
-    fn the_document_is_word_for_word_and_its_boxes_are_evidence() {
-        use MeasureId::{A5, A6, A7, A8, A9};
-        let source = include_str!("../tests/data/given.md");
+    fn a_replaced_line_is_ticked_or_open_with_its_successor_and_says_so() {
+        use MeasureId::{A5, A6};
+        use Verdict::{NotProven, Pass, Superseded};
+        let source = "- [ ] Partners call with an API key.\n  - [ ] Replaced by client credentials.\n";
         let document = crate::Document::parse(source);
-        let report = report(&[
-            (A5, Verdict::Superseded),
-            (A6, Verdict::Pass),
-            (A7, Verdict::Pass),
-            (A8, Verdict::NotProven),
-            (A9, Verdict::Pass),
-        ]);
-        let text = markdown::render(Some(&document), &report, &[]);
-        let unticked = |text: &str| {
-            let lines = text.lines().filter(|line| !line.trim_start().starts_with("- Evidence: "));
-            lines.map(|line| line.replacen("[x]", "[ ]", 1).trim_end().to_owned()).collect::<Vec<_>>()
+        let said = |verdicts: &[(MeasureId, Verdict)]| {
+            let text = markdown::render(Some(&document), &report(verdicts), &[]);
+            assert_eq!(crate::Document::parse(&text).lines().len(), 2, "evidence is no line: {text}");
+            text.lines().take(2).collect::<Vec<_>>().join("\n")
         };
-        assert_eq!(unticked(&text), unticked(source));
-        assert!(text.contains("- [x] All backend endpoints require a static API key"));
-        assert!(text.contains("  - [x] Replaced by OAuth in Dec 2024."));
-        assert!(text.contains("- [ ] All user specific endpoints"), "A8 is not proven");
-        assert!(text.contains("- [x] All endpoints require user scopes."));
-        assert!(text.contains("  - [ ] The JWT token will expire"), "not in this run");
-        assert_eq!(text.matches("- Evidence: ").count(), document.lines().len());
-        // Written back and read again, nothing grows.
-        let again = crate::Document::parse(&text);
-        assert_eq!(markdown::render(Some(&again), &report, &[]), text);
+        assert_eq!(
+            said(&[(A5, Superseded), (A6, Pass)]),
+            "- [x] Partners call with an API key.\n  - Evidence: A5 superseded; replaced by line 2, which is ticked"
+        );
+        assert_eq!(
+            said(&[(A5, NotProven), (A6, Pass)]),
+            "- [ ] Partners call with an API key.\n  - Evidence: A5 not_proven; replaced by line 2, which is open"
+        );
+        assert!(said(&[]).ends_with("A5 was not in this run; replaced by line 2, which is open"));
+        let nothing = crate::Document::parse("- [ ] Lunch.\n  - [ ] Replaced by client credentials.\n");
+        let text = markdown::render(Some(&nothing), &report(&[]), &[]);
+        assert!(
+            text.contains("no measure stands for this line; replaced by line 2, which is open"),
+            "{text}"
+        );
+        assert_eq!(crate::Document::parse(&text), nothing, "written back and read again, nothing grows");
+    }
+
+    #[test]
+    fn what_is_not_built_reads_well() {
+        let mut report = report(&[(MeasureId::G1, Verdict::NotProven)]);
+        let config = crate::Config::new("http://t", "http://i/", "a", std::sync::Arc::new(|| 0));
+        report.measures[0].claims = crate::measures::not_measured::claims(MeasureId::G1, &config);
+        let text = markdown::render(None, &report, &[]);
+        assert!(text.ends_with("- Evidence: G1 not_proven: not measured by this version\n"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::measures::MeasureId;
 use crate::report::Claim;
 use crate::verdict::Verdict;
 
+/// The claim's id. It says nothing that its evidence does not, so a summary leaves it out.
+pub(crate) const CLAIM: &str = "measured";
+
 pub(crate) fn claims(id: MeasureId, config: &Config) -> Vec<Claim> {
     if id == MeasureId::A8 && config.mode == Mode::Delegated && !config.foreign_issuers.is_empty() {
         let evidence = Evidence::configuration(format!(
@@ -15,7 +18,7 @@ pub(crate) fn claims(id: MeasureId, config: &Config) -> Vec<Claim> {
         return vec![Claim::pass("users_are_a_foreign_issuers", vec![evidence]).but(Verdict::Delegated)];
     }
     let evidence = Evidence::configuration("not measured by this version");
-    vec![Claim::not_proven("measured", vec![evidence], "none yet: a later version measures it")]
+    vec![Claim::not_proven(CLAIM, vec![evidence], "none yet: a later version measures it")]
 }
 
 #[cfg(test)]

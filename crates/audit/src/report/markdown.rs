@@ -6,6 +6,7 @@ use crate::verdict::Verdict;
 
 /// Reports of other environments count for this long, in seconds: a month.
 const FRESH: i64 = 30 * 86_400;
+const NO_MEASURE: &str = "no measure stands for this line";
 
 /// The document with its boxes set by evidence, and one line of evidence below each. `with` are reports of other
 /// environments (`--with`). Without a document, a list of the measures.
@@ -90,14 +91,23 @@ fn ticked(document: &Document, line: &Line, report: &Report, with: &[Report]) ->
 fn said(document: &Document, line: &Line, report: &Report, with: &[Report]) -> String {
     let measure = |id| report.measures.iter().find(|measure| measure.id == id);
     if let Some(successor) = line.replaced_by.and_then(|at| document.lines().get(at)) {
-        let ids = line.own.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let state = line.own.iter().filter_map(|id| measure(*id)).map(|measure| measure.verdict.as_str());
-        let state = state.collect::<Vec<_>>().join(", ");
-        let ids = if ids.is_empty() { "no measure".to_owned() } else { ids };
-        return format!("{ids} {state}: ticked with line {}, which replaced it", successor.number);
+        let mut parts: Vec<String> = line
+            .own
+            .iter()
+            .map(|id| match measure(*id) {
+                Some(measure) => format!("{id} {}", measure.verdict),
+                None => format!("{id} was not in this run"),
+            })
+            .collect();
+        if parts.is_empty() {
+            parts.push(NO_MEASURE.into());
+        }
+        let state = if ticked(document, successor, report, with) { "ticked" } else { "open" };
+        parts.push(format!("replaced by line {}, which is {state}", successor.number));
+        return parts.join("; ");
     }
     if line.measures.is_empty() {
-        return "no measure stands for this line".into();
+        return NO_MEASURE.into();
     }
     let mut parts: Vec<String> = line
         .measures
