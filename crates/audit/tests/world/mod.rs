@@ -494,6 +494,7 @@ pub async fn not_proven(id: MeasureId, claim_id: &str, change: impl FnOnce(&mut 
     assert_eq!(report.measures[0].verdict, Verdict::NotProven, "{:#?}", report.measures[0]);
 }
 
-pub fn given() -> Document {
-    Document::parse(include_str!("../data/given.md"))
+/// A team's document.
+pub fn document() -> Document {
+    Document::parse(include_str!("../data/other-wording.md"))
 }
