@@ -2,11 +2,12 @@
 
 use super::{CommandError, Environment, columns, print, print_json};
 use crate::command_line::Where;
-use crate::config::{Configuration, Environment as Stage};
+use crate::config::Configuration;
 use crate::wiring::installation::Installation;
 use crate::wiring::policy::Policy;
+use crate::wiring::refusals::{self, Judged};
 use crate::wiring::{self};
-use policy::{Lookup, Requirement, Rule};
+use policy::{Requirement, Rule};
 use serde_json::json;
 
 /// Reads everything, starts nothing. A problem is exit code 2.
@@ -126,96 +127,35 @@ pub async fn examine(configuration: &Configuration) -> Findings {
 }
 
 async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings: &mut Findings) {
-    if let Err(error) = wiring::gateway::config(configuration, policy) {
-        findings.problems.push(error.to_string());
-    }
-    if !wiring::identity::has_issuer(configuration) {
-        if !wiring::identity::is_delegated(configuration) {
-            findings
-                .problems
-                .push("identity.issuer is missing, and identity.mode is not \"delegated\"".to_owned());
-        }
+    findings.problems.extend(refusals::of_configuration(configuration, policy));
+    if !wiring::store::has_store(configuration) {
         return;
     }
-    match wiring::identity::config(configuration, policy.origins.clone()) {
-        Err(error) => findings.problems.push(error.to_string()),
-        Ok(config) => {
-            let loopback = url::Url::parse(&config.issuer)
-                .ok()
-                .is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
-            if config.issuer.starts_with("http://")
-                && !loopback
-                && configuration.environment != Stage::Development
-            {
-                findings.problems.push(format!("identity.issuer {} is not https", config.issuer));
-            }
-        }
+    if wiring::store::is_first_start(configuration) {
+        findings
+            .warnings
+            .push("the store does not exist yet; the first start makes it and its key".to_owned());
+        return;
     }
-    findings.problems.extend(clashes(configuration, policy));
-    match wiring::store::location(configuration, false) {
-        Err(error) => {
-            // Before the first start there is neither store nor key; both are made then.
-            if is_first_start(configuration) {
-                findings
-                    .warnings
-                    .push("the store does not exist yet; the first start makes it and its key".to_owned());
-            } else {
-                findings.problems.push(error.to_string());
-            }
-        }
-        Ok(store::Location::SqlCipher { path, .. }) if !path.exists() => {
-            findings
-                .warnings
-                .push(format!("the store {} does not exist yet; the first start makes it", path.display()));
-        }
-        Ok(location) => match store::Store::open(&location).await {
-            Err(fault) => findings.problems.push(format!("the store does not open: {fault}")),
-            Ok(store) => {
-                let audience = wiring::gateway::audience(configuration).unwrap_or_default();
-                match wiring::policy::unknown_scopes(policy, &audience, &store).await {
-                    Err(fault) => findings.problems.push(format!("store: {fault}")),
-                    Ok(unknown) if configuration.environment == Stage::Development => {
-                        findings.warnings.extend(unknown)
-                    }
-                    Ok(unknown) => findings.problems.extend(unknown),
-                }
-                match wiring::policy::lifetimes_apart(configuration, &store).await {
-                    Err(fault) => findings.problems.push(format!("store: {fault}")),
-                    Ok(None) => {}
-                    Ok(Some(apart)) if configuration.environment == Stage::Development => {
-                        findings.warnings.push(apart)
-                    }
-                    Ok(Some(apart)) => findings.problems.push(apart),
-                }
-                if let Ok(apis) = store.apis().await {
-                    findings.warnings.extend(apis.iter().filter(|api| api.signing_alg != "RS256").map(|api| {
-                        format!(
-                            "the API {} signs with {}: some clients, Auth0's Python SDK among them, fail on a key set \
-                             that holds other than RSA keys",
-                            api.identifier, api.signing_alg
-                        )
-                    }));
-                }
-            }
-        },
-    }
-    if !is_first_start(configuration)
+    if wiring::identity::has_issuer(configuration)
         && let Err(error) = wiring::identity::key_encryption_key(configuration, false)
     {
         findings.problems.push(error.to_string());
     }
-}
-
-/// Whether the store is a SQLCipher file that is not there yet.
-pub fn is_first_start(configuration: &Configuration) -> bool {
-    let url = configuration.file.store.as_ref().and_then(|store| store.url.clone());
-    let url = url.unwrap_or_else(|| "sqlcipher:data/portcullis.db".to_owned());
-    url.strip_prefix("sqlcipher:")
-        .is_some_and(|path| !configuration.path(std::path::Path::new(path)).exists())
+    match wiring::store::open(configuration, false).await {
+        Err(error) => findings.problems.push(error.to_string()),
+        Ok(store) => match refusals::of_store(configuration, policy, &store).await {
+            Err(fault) => findings.problems.push(format!("store: {fault}")),
+            Ok(Judged { problems, warnings }) => {
+                findings.problems.extend(problems);
+                findings.warnings.extend(warnings);
+            }
+        },
+    }
 }
 
 /// The session API's paths as this configuration serves them on the gateway's origin: method, path, caller.
-fn session_paths(configuration: &Configuration) -> Vec<(&'static str, String, Option<String>)> {
+pub fn session_paths(configuration: &Configuration) -> Vec<(&'static str, String, Option<String>)> {
     let session = wiring::identity::session(configuration);
     let served = wiring::identity::has_issuer(configuration)
         && !wiring::identity::is_delegated(configuration)
@@ -266,24 +206,6 @@ fn session_endpoints(configuration: &Configuration) -> Vec<Endpoint> {
                 caller: caller.to_owned(),
                 requirement,
                 source: "identity.session".to_owned(),
-            }
-        })
-        .collect()
-}
-
-/// Endpoints that both the backend's rules and the session API claim.
-fn clashes(configuration: &Configuration, policy: &Policy) -> Vec<String> {
-    session_paths(configuration)
-        .into_iter()
-        .filter_map(|(method, path, _)| {
-            let normal = policy::normalise(&path).ok()?;
-            match policy.table.lookup(method, &normal) {
-                Lookup::Found(rule) if rule.pattern.as_str() == path => Some(format!(
-                    "{method} {path} is claimed twice: by {} and by the session API; set identity.session.prefix or \
-                     on_gateway = false",
-                    rule.source
-                )),
-                _ => None,
             }
         })
         .collect()

@@ -17,7 +17,11 @@ pub async fn run(key: Key, environment: &Environment) -> Result<(), CommandError
                 name,
                 scopes,
                 client_id: client,
-                expires_at: expires.as_deref().map(seconds).transpose()?.map(|seconds| now() + seconds),
+                expires_at: expires
+                    .as_deref()
+                    .map(seconds)
+                    .transpose()?
+                    .map(|seconds| now().saturating_add(seconds)),
                 environment: stage(installation.configuration.environment),
             };
             let random = Fresh {

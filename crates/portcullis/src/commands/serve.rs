@@ -2,7 +2,7 @@
 
 use super::{CommandError, Environment, print, print_json};
 use crate::command_line::Serve;
-use crate::config::{Configuration, Environment as Stage};
+use crate::config::Configuration;
 use crate::wiring::installation::Installation;
 use crate::wiring::services::{self, Plan, Running};
 use serde_json::json;
@@ -12,7 +12,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), CommandError> {
     let installation = Installation::configured(&arguments.config, environment)?;
     let configuration = &installation.configuration;
-    refuse_what_is_weak(configuration)?;
     let signals = Signals::listen()?;
     let running = services::start(configuration, Plan::default()).await?;
     for warning in configuration.warnings() {
@@ -45,24 +44,6 @@ pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), Com
             .map_err(CommandError::from)
     })
     .await
-}
-
-/// Facts that are known for certain refuse to start, where strangers come.
-fn refuse_what_is_weak(configuration: &Configuration) -> Result<(), CommandError> {
-    if configuration.environment == Stage::Development {
-        return Ok(());
-    }
-    let issuer =
-        configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()).unwrap_or_default();
-    let loopback = url::Url::parse(&issuer)
-        .ok()
-        .is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
-    if issuer.starts_with("http://") && !loopback {
-        return Err(CommandError::usage(format!(
-            "identity.issuer {issuer} is not https: tokens and passwords would cross the network in clear"
-        )));
-    }
-    Ok(())
 }
 
 /// The signals that a server listens to.

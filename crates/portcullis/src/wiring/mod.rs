@@ -9,6 +9,7 @@ pub mod legacy_keys;
 pub mod listening;
 pub mod operations;
 pub mod policy;
+pub mod refusals;
 pub mod services;
 pub mod serving;
 pub mod session_api;

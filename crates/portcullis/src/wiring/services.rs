@@ -6,12 +6,13 @@ use super::listening::{Addresses, Listeners, serve_on_every_core};
 use super::serving::{self, Shutdown, ShutdownSender};
 use super::session_api::session_api;
 use super::{
-    gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring, store,
+    gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring, refusals,
+    store,
 };
 use crate::clock;
 use crate::commands::CommandError;
 use crate::commands::apply::apply_files;
-use crate::config::{Configuration, Environment};
+use crate::config::Configuration;
 use ::gateway::{Gateway, LegacyKeys, OwnKeys, Ports, Revocations};
 use ::identity::{Clock, Fresh, Identity, Postman, SmtpPostman};
 use ::store::Store;
@@ -61,10 +62,12 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         config
     };
     let has_issuer = identity_wiring::has_issuer(configuration);
-    if !has_issuer && !identity_wiring::is_delegated(configuration) {
-        return Err(CommandError::usage(
-            "identity.issuer is missing, and identity.mode is not \"delegated\"",
-        ));
+    let problems = refusals::of_configuration(configuration, &policy);
+    if !problems.is_empty() {
+        return Err(CommandError::usage(problems.join(
+            "
+",
+        )));
     }
     // Everything that can be refused is refused before anything listens.
     let store = match plan.store {
@@ -85,8 +88,8 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         }
         _ => None,
     };
-    if let (Some(store), false) = (&store, identity_wiring::is_delegated(configuration)) {
-        refuse_what_cannot_work(configuration, &policy, store).await?;
+    if let Some(store) = &store {
+        refuse_by_store(configuration, &policy, store).await?;
     }
 
     let postman = match (plan.postman, &identity) {
@@ -227,29 +230,17 @@ async fn bootstrap(configuration: &Configuration, store: &Store) -> Result<(), C
     Ok(())
 }
 
-/// Scopes that nobody can hold, and tokens that the gateway refuses though we issue them: endpoints that are dead for a
-/// reason nobody sees.
-async fn refuse_what_cannot_work(
+/// What the store shows to be wrong.
+async fn refuse_by_store(
     configuration: &Configuration,
     policy: &policy_wiring::Policy,
     store: &Store,
 ) -> Result<(), CommandError> {
-    let foreign =
-        configuration.file.gateway.iter().any(|gateway| gateway.issuer.iter().flatten().next().is_some());
-    if foreign {
-        // A foreign issuer may give scopes that this store has never heard of.
-        return Ok(());
+    let judged = refusals::of_store(configuration, policy, store).await?;
+    for warning in judged.warnings {
+        tracing::warn!("{warning}");
     }
-    let audience = gateway_wiring::audience(configuration)?;
-    let mut unknown = policy_wiring::unknown_scopes(policy, &audience, store).await?;
-    unknown.extend(policy_wiring::lifetimes_apart(configuration, store).await?);
-    if configuration.environment == Environment::Development {
-        for text in unknown {
-            tracing::warn!("{text}");
-        }
-        return Ok(());
-    }
-    if unknown.is_empty() { Ok(()) } else { Err(CommandError::usage(unknown.join("\n"))) }
+    if judged.problems.is_empty() { Ok(()) } else { Err(CommandError::usage(judged.problems.join("\n"))) }
 }
 
 impl Running {
@@ -273,8 +264,12 @@ impl Running {
         }
         let policy = policy_wiring::read(configuration)
             .map_err(|problems| CommandError::usage(problems.join("\n")))?;
-        if let (Some(store), false) = (&self.store, identity_wiring::is_delegated(configuration)) {
-            refuse_what_cannot_work(configuration, &policy, store).await?;
+        let problems = refusals::of_configuration(configuration, &policy);
+        if !problems.is_empty() {
+            return Err(CommandError::usage(problems.join("\n")));
+        }
+        if let Some(store) = &self.store {
+            refuse_by_store(configuration, &policy, store).await?;
         }
         let config = gateway_wiring::config(configuration, &policy)?;
         self.gateway.reload(config).map_err(|error| CommandError::usage(error.to_string()))?;

@@ -88,9 +88,17 @@ pub fn has_store(configuration: &Configuration) -> bool {
     configuration.file.store.is_some() || super::identity::has_issuer(configuration) || keys
 }
 
+/// Whether the store is a SQLCipher file that is not there yet.
+pub fn is_first_start(configuration: &Configuration) -> bool {
+    let url = configuration.file.store.as_ref().and_then(|store| store.url.clone());
+    let url = url.unwrap_or_else(|| "sqlcipher:data/portcullis.db".to_owned());
+    url.strip_prefix("sqlcipher:")
+        .is_some_and(|path| !configuration.path(std::path::Path::new(path)).exists())
+}
+
 /// Opens the store.
 pub async fn open(configuration: &Configuration, create: bool) -> Result<Store, StoreError> {
-    let first = create && crate::commands::check::is_first_start(configuration);
+    let first = create && is_first_start(configuration);
     let location = location(configuration, create)?;
     if first && super::identity::has_issuer(configuration) {
         // With the store, whichever command is the first to open it: made later, it could not be told from a lost one.

@@ -1,0 +1,277 @@
+//! The command line: what can be asked, with an example each.
+
+mod nouns;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use nouns::{Api, App, Key, Role, SigningKeys, User};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Identity server, gateway and auditor of a web backend, in one binary.
+#[derive(Parser, Debug)]
+#[command(
+    name = "portcullis",
+    version,
+    about,
+    after_help = "Try it here and now, without configuration:\n  portcullis dev\n\nSecrets are printed once, and read from \
+                  files or standard input, never from an argument."
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run everything on this machine, without configuration
+    #[command(
+        after_help = "Examples:\n  portcullis dev\n  portcullis dev --upstream http://localhost:3000 --openapi \
+                            openapi.yaml --frontend http://localhost:5173"
+    )]
+    Dev(Dev),
+    /// Run identity and gateway by a configuration
+    #[command(
+        after_help = "Example:\n  portcullis serve --config portcullis.toml\n\nSIGTERM drains in under 5 \
+                            seconds; SIGHUP reads configuration and policy again and keeps the last good one."
+    )]
+    Serve(Serve),
+    /// Read configuration and policy, print every endpoint with its rule, start nothing
+    #[command(after_help = "Example:\n  portcullis check --config portcullis.toml")]
+    Check(Where),
+    /// Say which rule decides on a request, and why
+    #[command(
+        after_help = "Examples:\n  portcullis explain GET /orders/7 --scopes read:orders --caller user\n  portcullis \
+                            explain GET /orders/7 --token token.txt\n  portcullis explain cors https://app.example.com\n  portcullis \
+                            explain --request 0f9c…"
+    )]
+    Explain(Explain),
+    /// Print a real access token, for a test or a curl
+    #[command(
+        after_help = "Examples:\n  portcullis token --dir .portcullis\n  portcullis token --user ada@example.com \
+                            --scope read:orders\n  curl -H \"Authorization: Bearer $(portcullis token)\" http://localhost:4401/catalogue"
+    )]
+    Token(Token),
+    /// Prove the security measures by evidence
+    #[command(
+        after_help = "Examples:\n  portcullis audit --document docs/security-measures.md\n  portcullis audit --format \
+                            json --only N2 --only A9\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
+                            against --since, 3 something is not proven, 0 otherwise."
+    )]
+    Audit(Audit),
+    /// Make the store agree with declared APIs, applications, roles and users
+    #[command(after_help = "Example:\n  portcullis apply declared.yaml --dry-run")]
+    Apply(Apply),
+    /// Users
+    #[command(subcommand)]
+    User(User),
+    /// Applications (OAuth clients)
+    #[command(subcommand)]
+    App(App),
+    /// APIs (audiences) and their scopes
+    #[command(subcommand)]
+    Api(Api),
+    /// Roles: what users may do
+    #[command(subcommand)]
+    Role(Role),
+    /// Legacy API keys, while moving to OAuth
+    #[command(subcommand)]
+    Key(Key),
+    /// Keys that sign tokens
+    #[command(subcommand)]
+    SigningKeys(SigningKeys),
+    /// Print shell completions
+    #[command(after_help = "Example:\n  portcullis completions bash > /etc/bash_completion.d/portcullis")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which installation is meant.
+#[derive(Args, Debug, Clone)]
+pub struct Where {
+    /// The configuration [default: portcullis.toml, else the folder of `dev`]
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CONFIG", conflicts_with = "dir")]
+    pub config: Option<PathBuf>,
+    /// A folder of `portcullis dev`
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis dev`
+#[derive(Args, Debug)]
+pub struct Dev {
+    /// Where state lives
+    #[arg(long, default_value = ".portcullis", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Your backend; without it a small sample backend runs
+    #[arg(long, value_name = "URL", requires = "openapi")]
+    pub upstream: Option<String>,
+    /// Your backend's OpenAPI document
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub openapi: Option<PathBuf>,
+    /// Your frontend's origin, such as http://localhost:5173
+    #[arg(long = "frontend", value_name = "ORIGIN")]
+    pub frontends: Vec<String>,
+    /// Identity listens here, the gateway on the next port, operations and mailbox on the one after; 0 takes free ones
+    #[arg(long, default_value_t = 4400, value_name = "N")]
+    pub port: u16,
+    /// https, with a certificate authority of its own in DIR/ca.pem
+    #[arg(long)]
+    pub tls: bool,
+    /// Print one line of JSON when ready
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis serve`
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The configuration
+    #[arg(long, default_value = "portcullis.toml", value_name = "FILE", env = "PORTCULLIS_CONFIG")]
+    pub config: PathBuf,
+    /// Print one line of JSON when ready
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis explain`
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The method, or `cors`
+    #[arg(required_unless_present = "request", value_name = "METHOD|cors")]
+    pub method: Option<String>,
+    /// The path, or the origin after `cors`
+    #[arg(required_unless_present = "request", value_name = "PATH|ORIGIN")]
+    pub target: Option<String>,
+    /// A file with an access token to decide with (- for standard input), or the token
+    #[arg(long, value_name = "T", conflicts_with = "scopes")]
+    pub token: Option<String>,
+    /// Scopes to decide with, separated by spaces
+    #[arg(long, value_name = "S")]
+    pub scopes: Option<String>,
+    /// Who holds those scopes
+    #[arg(long, value_enum, default_value_t = Holder::User, requires = "scopes")]
+    pub caller: Holder,
+    /// A refused request, by the X-Request-Id of its answer
+    #[arg(long, value_name = "ID", conflicts_with_all = ["method", "target"])]
+    pub request: Option<String>,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// Who holds the scopes of `explain --scopes`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Holder {
+    /// A user.
+    User,
+    /// A client.
+    Client,
+}
+
+/// `portcullis token`
+#[derive(Args, Debug)]
+pub struct Token {
+    /// The application, by id or name [default: the one of `dev`]
+    #[arg(long, value_name = "ID", conflicts_with = "user")]
+    pub app: Option<String>,
+    /// A user's token; development only
+    #[arg(long, value_name = "ADDRESS")]
+    pub user: Option<String>,
+    /// Only these scopes
+    #[arg(long = "scope", value_name = "S")]
+    pub scopes: Vec<String>,
+    /// For which API [default: the gateway's audience]
+    #[arg(long, value_name = "URI")]
+    pub audience: Option<String>,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
+pub enum Format {
+    /// For people at a terminal.
+    Text,
+    /// The team's document, boxes by evidence.
+    Markdown,
+    /// The whole report.
+    Json,
+}
+
+/// `portcullis audit`
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// How to print the report [default: text; markdown with --document]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// The team's document; its sentences are printed word for word, boxes by evidence
+    #[arg(long, value_name = "FILE")]
+    pub document: Option<PathBuf>,
+    /// Write the boxes back into the document
+    #[arg(long, requires = "document")]
+    pub write: bool,
+    /// Only these measures
+    #[arg(long = "only", value_name = "ID")]
+    pub only: Vec<String>,
+    /// An earlier JSON report to compare with
+    #[arg(long, value_name = "REPORT")]
+    pub since: Option<PathBuf>,
+    /// JSON reports of other environments, for lines that speak of several
+    #[arg(long = "with", value_name = "REPORT")]
+    pub with: Vec<PathBuf>,
+    /// A text that the report repeats, to show that it is fresh
+    #[arg(long, value_name = "NONCE")]
+    pub challenge: Option<String>,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `portcullis apply`
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// Declared state, YAML
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Show the difference, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also remove what is not declared
+    #[arg(long)]
+    pub prune: bool,
+    /// Which installation
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// The loopback address that `dev` listens on.
+pub const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_or_is_a_noun() {
+        for command in CommandLine::command().get_subcommands() {
+            let noun = command.has_subcommands();
+            let example =
+                command.get_after_help().is_some_and(|help| help.to_string().contains("portcullis"));
+            assert!(noun || example, "{} has no example", command.get_name());
+        }
+    }
+}
