@@ -4,59 +4,19 @@
 //! CORS keeps a browser's scripts from reading; a caller without an Origin (curl, a machine) passes, and that is
 //! right. The gateway also refuses unsafe methods from foreign origins, which is shown apart.
 
+mod look_alikes;
+mod observe;
+
 use std::collections::BTreeMap;
 
-use crate::config::Caller;
 use crate::evidence::Evidence;
 use crate::report::Claim;
 use crate::verdict::Verdict;
 use crate::world::World;
-use crate::world::http::{Answer, Credential, Probe, Sent};
-use crate::world::inventory::Endpoint;
-use crate::world::matrix;
+use crate::world::http::Answer;
+use observe::{Leg, Origin, Seen, observe};
 
 const SHOWN: usize = 10;
-
-/// Whose origin a request named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Origin {
-    Frontend(String),
-    Foreign(Vec<String>),
-    None,
-}
-
-/// On which path a request was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Leg {
-    Preflight,
-    /// The right token, or none at a public endpoint.
-    Actual,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    Failing,
-}
-
-impl Leg {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Preflight => "preflight",
-            Self::Actual => "actual request",
-            Self::Unauthorized => "without a token",
-            Self::Forbidden => "without the scope",
-            Self::NotFound => "path that does not exist",
-            Self::Failing => "failing operation",
-        }
-    }
-}
-
-/// One answer with what was asked.
-struct Seen {
-    endpoint: String,
-    leg: Leg,
-    origin: Origin,
-    outcome: Sent,
-}
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let Some(frontend) = world.config.frontend_origins.first() else {
@@ -77,132 +37,6 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     ];
     claims.extend(crate::measures::refusal::inventory(&world.inventory));
     claims
-}
-
-/// Origins that a careless comparison takes for the frontend's.
-fn look_alikes(frontend: &str, allowed: &[String]) -> Vec<Vec<String>> {
-    let Some((scheme, authority)) = frontend.split_once("://") else { return Vec::new() };
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let with_port = |host: &str| port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let twin = if scheme == "https" { "http" } else { "https" };
-    let mut singles = vec![
-        "null".to_owned(),
-        "https://attacker.example".to_owned(),
-        format!("{scheme}://{host}.attacker.example"),
-        format!("{scheme}://attacker{}", with_port(host)),
-        format!("{twin}://{authority}"),
-        format!("{scheme}://{host}:{}", if port == Some("8443") { "9443" } else { "8443" }),
-        format!("{scheme}://sub.{}", with_port(host)),
-        format!("{scheme}://{}", with_port(&format!("{host}."))),
-        format!("{scheme}://{authority}@attacker.example"),
-        format!("{scheme}://{host}%60.attacker.example"),
-        format!("{scheme}://{host}_.attacker.example"),
-        format!("{frontend}/"),
-        "http://localhost:3000".to_owned(),
-        "*".to_owned(),
-    ];
-    if host.contains('.') {
-        singles.push(format!("{scheme}://{}", with_port(&host.replacen('.', "x", 1))));
-    }
-    let upper = format!("{scheme}://{}", authority.to_uppercase());
-    singles.push(upper);
-    singles.retain(|origin| !allowed.contains(origin));
-    let mut all: Vec<Vec<String>> = singles.into_iter().map(|origin| vec![origin]).collect();
-    all.push(vec![frontend.to_owned(), "https://attacker.example".to_owned()]);
-    all
-}
-
-async fn observe(world: &World, frontend: &str) -> Vec<Seen> {
-    let config = &world.config;
-    let mut origins: Vec<Origin> = config.frontend_origins.iter().cloned().map(Origin::Frontend).collect();
-    origins.extend(look_alikes(frontend, &config.frontend_origins).into_iter().map(Origin::Foreign));
-    origins.push(Origin::None);
-    let mut planned: Vec<(String, Leg, Probe)> = Vec::new();
-    for endpoint in &world.inventory.endpoints {
-        plan(world, endpoint, &mut planned).await;
-    }
-    let target = config.target.trim_end_matches('/');
-    let missing = Probe::new("GET", format!("{target}/portcullis-audit-{}", world.id));
-    planned.push(("a path that does not exist".into(), Leg::NotFound, missing));
-    if let Some(failing) = &config.failing {
-        let (method, path) = failing.split_once(' ').unwrap_or(("GET", failing));
-        let known = world
-            .inventory
-            .endpoints
-            .iter()
-            .find(|e| e.method == method && (e.path == path || e.template == path));
-        let credential = match known {
-            Some(endpoint) if !endpoint.is_public() => matrix::right(world, endpoint).await.ok(),
-            Some(_) => None,
-            None => world.full(Caller::User).await.ok(),
-        };
-        // Reading methods alone: the token would let it through.
-        if method == "GET" || method == "HEAD" {
-            let probe = Probe::new(method, format!("{target}{path}"));
-            planned.push((
-                failing.clone(),
-                Leg::Failing,
-                probe.with(credential.map(|token| token.credential())),
-            ));
-        }
-    }
-    let mut asked = Vec::new();
-    let mut probes = Vec::new();
-    for (endpoint, leg, probe) in planned {
-        for origin in &origins {
-            // A preflight without an Origin is none.
-            if leg == Leg::Preflight && *origin == Origin::None {
-                continue;
-            }
-            let named: &[String] = match origin {
-                Origin::Frontend(one) => std::slice::from_ref(one),
-                Origin::Foreign(all) => all,
-                Origin::None => &[],
-            };
-            let probe = named.iter().fold(probe.clone(), |probe, origin| probe.header("origin", origin));
-            asked.push((endpoint.clone(), leg, origin.clone()));
-            probes.push(probe);
-        }
-    }
-    let answers = world.http.send_all(probes).await;
-    asked
-        .into_iter()
-        .zip(answers)
-        .map(|((endpoint, leg, origin), outcome)| Seen { endpoint, leg, origin, outcome })
-        .collect()
-}
-
-async fn plan(world: &World, endpoint: &Endpoint, planned: &mut Vec<(String, Leg, Probe)>) {
-    let name = endpoint.name();
-    let probe = || Probe::new(&endpoint.method, endpoint.url());
-    let denied = endpoint.access == crate::config::Access::Denied;
-    let with = |credential: Credential| probe().with(Some(credential));
-    if !denied {
-        let preflight = Probe::new("OPTIONS", endpoint.url())
-            .header("access-control-request-method", &endpoint.method)
-            .header("access-control-request-headers", "authorization");
-        planned.push((name.clone(), Leg::Preflight, preflight));
-    }
-    if endpoint.is_public() {
-        if endpoint.is_safe() {
-            planned.push((name, Leg::Actual, probe()));
-        }
-        return;
-    }
-    planned.push((name.clone(), Leg::Unauthorized, probe()));
-    if let (false, Some(kind)) = (endpoint.scopes().is_empty(), endpoint.caller())
-        && let Ok(token) = matrix::lacking(world, kind, &endpoint.scopes()).await
-    {
-        planned.push((name.clone(), Leg::Forbidden, with(token.credential())));
-    }
-    if endpoint.is_safe()
-        && let Ok(token) = matrix::right(world, endpoint).await
-    {
-        planned.push((name, Leg::Actual, with(token.credential())));
-    }
 }
 
 fn allowed(answer: &Answer) -> Option<String> {
@@ -462,26 +296,5 @@ fn unsafe_methods(seen: &[Seen]) -> Claim {
         }
         None => Claim::pass(id, vec![Evidence::configuration("no unsafe method here to try")])
             .but(Verdict::NotApplicable),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn look_alikes_never_contain_an_allowed_origin() {
-        let allowed = ["https://app.example.com".to_owned(), "http://localhost:3000".to_owned()];
-        let all = look_alikes(&allowed[0], &allowed);
-        assert!(all.iter().all(|origins| origins.len() > 1 || !allowed.contains(&origins[0])));
-        let has = |origin: &str| all.contains(&vec![origin.to_owned()]);
-        assert!(has("https://app.example.com.attacker.example"));
-        assert!(has("https://appxexample.com"));
-        assert!(has("http://app.example.com"));
-        assert!(has("https://sub.app.example.com"));
-        assert!(!has("http://localhost:3000"));
-        assert!(
-            look_alikes("http://localhost:5173", &[]).contains(&vec!["http://sub.localhost:5173".to_owned()])
-        );
     }
 }

@@ -1,0 +1,139 @@
+//! What PostgreSQL does when somebody logs in: with a wrong password, and before any password.
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
+
+use super::named;
+use crate::database::postgres::{self, Asked, Refusal};
+use crate::evidence::Evidence;
+use crate::report::Claim;
+use crate::world::random_hex;
+
+/// SQLSTATE 28P01 invalid_password, 28000 invalid_authorization_specification.
+const REFUSED: [&str; 2] = ["28P01", "28000"];
+
+/// Every role that can log in.
+pub(super) async fn roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query("SELECT rolname::text FROM pg_roles WHERE rolcanlogin ORDER BY 1")
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// What a login with a wrong password came to.
+pub(super) enum Tried {
+    Refused(String),
+    LetIn,
+    Unclear(String),
+}
+
+/// Logs in as each role with a password that is not its own.
+pub(super) async fn try_wrong_passwords(
+    options: &PgConnectOptions,
+    roles: &[String],
+) -> Vec<(String, Tried)> {
+    let mut tried = Vec::new();
+    for role in roles {
+        let wrong = format!("wrong-{}", random_hex::<16>());
+        let attempt = options.clone().username(role).password(&wrong).disable_statement_logging();
+        // One try a role and run: enough to see, too few to lock anybody out.
+        let outcome = match postgres::connect(&attempt).await {
+            Ok(connection) => {
+                let _closed = connection.close().await;
+                Tried::LetIn
+            }
+            Err(Refusal::Login(code)) if REFUSED.contains(&code.as_str()) => Tried::Refused(code),
+            Err(Refusal::Login(code)) => Tried::Unclear(format!("SQLSTATE {code}")),
+            Err(Refusal::Other(why)) => Tried::Unclear(why),
+        };
+        tried.push((role.clone(), outcome));
+    }
+    tried
+}
+
+/// Every role was refused with a wrong password.
+pub(super) fn wrong(id: &str, tried: &[(String, Tried)], control: &str) -> Claim {
+    let mut offences = Vec::new();
+    let mut gaps = Vec::new();
+    let mut refused = Vec::new();
+    for (role, outcome) in tried {
+        match outcome {
+            Tried::LetIn => {
+                offences.push(Evidence::database(format!("{role} logged in with a wrong password")))
+            }
+            Tried::Unclear(why) => gaps.push(Evidence::database(format!("{role}: {why}"))),
+            Tried::Refused(code) => refused.push(format!("{role} ({code})")),
+        }
+    }
+    if !offences.is_empty() {
+        return Claim::fail(id, offences, "set scram-sha-256 in pg_hba.conf instead of trust, and reload");
+    }
+    if !gaps.is_empty() || refused.is_empty() {
+        return Claim::not_proven(id, gaps, "let the auditor reach the server");
+    }
+    let what = format!("a wrong password was refused to {}", refused.join(", "));
+    Claim::pass(id, vec![Evidence::database(what).beside(control)])
+}
+
+/// What the server asks of each role for each database that it may enter: the first bytes of its protocol.
+pub(super) async fn methods(
+    name: &str,
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+    roles: &[String],
+) -> Claim {
+    let id = named(name, "every_login_wants_scram");
+    let sql = "SELECT d.datname::text, r.rolname::text FROM pg_database d, pg_roles r WHERE d.datallowconn \
+               AND r.rolcanlogin AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1, 2 LIMIT 500";
+    let pairs = match sqlx::query(sql).fetch_all(connection).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            let why = postgres::reason(&error);
+            return Claim::not_proven(&id, vec![Evidence::catalogue(why)], "let the role read pg_database");
+        }
+    };
+    let (mut offences, mut gaps, mut scram) = (Vec::new(), Vec::new(), 0);
+    for pair in pairs {
+        let (Ok(database), Ok(role)) = (pair.try_get::<String, _>(0), pair.try_get::<String, _>(1)) else {
+            continue;
+        };
+        match postgres::asked(options.get_host(), options.get_port(), &role, &database).await {
+            Asked::Trust => {
+                offences.push(Evidence::database(format!("{role} is asked for nothing at {database}")))
+            }
+            Asked::Weak(what) => {
+                offences.push(Evidence::database(format!("{role} is asked for {what} at {database}")))
+            }
+            Asked::Scram => scram += 1,
+            // Without TLS it is not let in at all; the wrong password above was tried with TLS.
+            Asked::Refused => {}
+            Asked::Unknown(why) => gaps.push(Evidence::database(format!("{role} at {database}: {why}"))),
+        }
+    }
+    if !offences.is_empty() {
+        return Claim::fail(
+            &id,
+            offences,
+            "set scram-sha-256 in pg_hba.conf for every database and role, and reload",
+        );
+    }
+    if !gaps.is_empty() || scram == 0 {
+        return Claim::not_proven(&id, gaps, "let the auditor reach the server from here");
+    }
+    let what = format!("SCRAM is asked of {scram} pairs of a role and a database ({} roles)", roles.len());
+    Claim::pass(&id, vec![Evidence::database(what)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Verdict;
+
+    #[test]
+    fn a_wrong_password_is_refused_or_let_in_or_nothing_was_learnt() {
+        let tried = |outcome| wrong("x", &[("app".to_owned(), outcome)], "c").verdict;
+        assert_eq!(tried(Tried::Refused("28P01".into())), Verdict::Pass);
+        assert_eq!(tried(Tried::LetIn), Verdict::Fail);
+        assert_eq!(tried(Tried::Unclear("timeout".into())), Verdict::NotProven);
+    }
+}
