@@ -5,6 +5,7 @@ mod command_line;
 mod commands;
 mod config;
 mod dev;
+mod file_descriptors;
 mod http_get;
 mod last_threads;
 mod logging;
@@ -24,7 +25,11 @@ fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let command = CommandLine::parse().command;
-    logging::start(&environment, matches!(command, Command::Serve(_) | Command::Dev(_)));
+    let serves = matches!(command, Command::Serve(_) | Command::Dev(_));
+    logging::start(&environment, serves);
+    if serves {
+        file_descriptors::raise();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

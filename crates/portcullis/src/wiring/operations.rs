@@ -1,7 +1,8 @@
 //! `[operations]`: is it alive, is it ready and what is not, figures, and single decisions for `explain --request`.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -10,6 +11,23 @@ use serde_json::json;
 use store::Store;
 
 use super::changes::Heard;
+
+/// Answers only requests that name this machine. A page elsewhere can point its own host name at a loopback address (DNS
+/// rebinding), and would then read reset links in the mailbox of `dev`.
+pub fn for_this_machine_alone(router: Router) -> Router {
+    router.layer(middleware::from_fn(async |request: Request, next: Next| {
+        let host =
+            request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+        });
+        if matches!(name, "localhost" | "127.0.0.1" | "[::1]") {
+            next.run(request).await
+        } else {
+            StatusCode::MISDIRECTED_REQUEST.into_response()
+        }
+    }))
+}
 
 /// What operations can see.
 #[derive(Clone)]

@@ -154,6 +154,8 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
     }
     let operations = operations::Operations { store, gateway: gateway.clone(), heard: feed_heard };
     let router = plan.operations.unwrap_or_default().merge(operations.router());
+    let on_loopback = listeners.addresses.operations.is_some_and(|address| address.ip().is_loopback());
+    let router = if on_loopback { operations::for_this_machine_alone(router) } else { router };
     running.run(serving::serve(listeners.operations, router, None, shutdown.clone()));
     if let Some(identity) = identity {
         running.run(deliver_mail(identity, postman, shutdown));

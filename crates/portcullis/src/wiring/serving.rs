@@ -17,6 +17,8 @@ use tower::ServiceExt as _;
 
 /// A client that does not finish its headers in this time is let go (slowloris).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Headers above this get 431.
+const HEADERS: usize = 64 << 10;
 /// A request, its body included, is answered in this time or given up; what it began goes on by itself.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at once; more wait to be accepted. The gateway has file descriptors of its own to keep.
@@ -109,7 +111,7 @@ async fn converse(
     }));
     let mut server = http1::Builder::new();
     // The timer runs from the first moment on, so that a client that says nothing at all is let go, too.
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADERS);
     // What a peer does wrong ends its connection; there is nobody to tell.
     match acceptor {
         None => {
