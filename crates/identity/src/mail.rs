@@ -21,7 +21,9 @@ use crate::{Fault, Fresh, Identity, MailConfig};
 const POLL: Duration = Duration::from_secs(3);
 /// How long one conversation with the mail server may take. Below the store's lease, so no other node sends it too.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Mails claimed at a time; with [`PATIENCE`] each they fit into the lease.
+/// How long a second connection may take that only looks at the greeting.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+/// Mails claimed at a time; with [`PATIENCE`] and [`SECOND_LOOK`] each they fit into the lease.
 const BATCH: u64 = 3;
 /// The longest wait between two attempts, in seconds.
 const LONGEST_BACK_OFF: i64 = 15 * 60;
@@ -141,6 +143,20 @@ impl SmtpPostman {
         Ok(Self { transport: builder.build(), from })
     }
 
+    /// Whether a permanent refusal is about how we come to the server, not about the letter: then somebody has to put a
+    /// setting right, and the letter waits. 530, 534, 535 and 538 are about authentication (RFC 4954 section 6, RFC 3207);
+    /// 554 is when it is the greeting (RFC 5321 section 3.1), which a second connection shows.
+    async fn speaks_of_us(&self, code: u16) -> bool {
+        match code {
+            530 | 534 | 535 | 538 => true,
+            554 => {
+                let again = tokio::time::timeout(SECOND_LOOK, self.transport.test_connection()).await;
+                !matches!(again, Ok(Ok(true)))
+            }
+            _ => false,
+        }
+    }
+
     fn message(&self, letter: &Letter) -> Result<Message, DeliveryError> {
         let to = letter.to.parse().map_err(|_| DeliveryError::Never("the address is none".to_owned()))?;
         Message::builder()
@@ -163,7 +179,7 @@ impl Postman for SmtpPostman {
             Ok(Ok(_)) => Ok(()),
             // The server's own words may repeat the address: the code alone is kept.
             Ok(Err(error)) => match error.status() {
-                Some(code) if error.is_permanent() => {
+                Some(code) if error.is_permanent() && !self.speaks_of_us(u16::from(code)).await => {
                     Err(DeliveryError::Never(format!("the mail server says {code}")))
                 }
                 Some(code) => Err(DeliveryError::Later(format!("the mail server says {code}"))),

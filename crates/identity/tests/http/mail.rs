@@ -76,8 +76,8 @@ async fn a_link_that_is_too_old_to_work_is_not_sent() {
     assert_eq!(world.store.mail_waiting().await.unwrap(), 0);
 }
 
-/// A server that speaks SMTP and refuses the recipient as it is told.
-async fn refusing(reply: &'static str) -> (String, tokio::task::JoinHandle<()>) {
+/// A server that speaks SMTP and answers one verb, or the connection, as it is told.
+async fn refusing(verb: &'static str, reply: &'static str) -> (String, tokio::task::JoinHandle<()>) {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
@@ -85,11 +85,12 @@ async fn refusing(reply: &'static str) -> (String, tokio::task::JoinHandle<()>) 
         while let Ok((stream, _)) = listener.accept().await {
             let (read, mut write) = stream.into_split();
             let mut lines = BufReader::new(read).lines();
-            let _ = write.write_all(b"220 test\r\n").await;
+            let greeting = if verb == "greeting" { reply } else { "220 test" };
+            let _ = write.write_all(format!("{greeting}\r\n").as_bytes()).await;
             while let Ok(Some(line)) = lines.next_line().await {
                 let answer = match line.get(..4).unwrap_or_default() {
-                    "EHLO" | "HELO" => "250 test",
-                    "RCPT" => reply,
+                    given if given == verb => reply,
+                    "EHLO" | "HELO" => "250-test\r\n250 AUTH PLAIN",
                     "QUIT" => "221 bye",
                     _ => "250 ok",
                 };
@@ -105,12 +106,37 @@ async fn rfc5321_4_2_1_a_4yz_is_tried_again_and_a_5yz_is_not() {
     for (reply, kept) in
         [("450 4.2.1 alice@example.com is busy", 1), ("550 5.1.1 no alice@example.com here", 0)]
     {
-        let (url, task) = refusing(reply).await;
+        let (url, task) = refusing("RCPT", reply).await;
         let world = World::new().await;
         world.sign_up("alice@example.com").await;
         let config = MailConfig { smtp: url, from: "no-reply@example.com".to_owned(), password: None };
         world.identity.deliver_due(&SmtpPostman::new(&config).unwrap()).await.unwrap();
         assert_eq!(world.store.mail_waiting().await.unwrap(), kept, "{reply}");
+        task.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_us_keeps_the_letter_until_somebody_puts_the_settings_right() {
+    for (verb, reply, kept) in [
+        ("AUTH", "535 5.7.8 wrong credentials", 1),
+        ("AUTH", "534 5.7.9 too weak", 1),
+        ("AUTH", "538 5.7.11 encryption required", 1),
+        ("MAIL", "530 5.7.0 authentication required", 1),
+        ("greeting", "554 no service for you", 1),
+        ("RCPT", "554 5.7.1 refused", 0),
+    ] {
+        let (url, task) = refusing(verb, reply).await;
+        let world = World::new().await;
+        world.sign_up("alice@example.com").await;
+        let (url, password) = if verb == "AUTH" {
+            (url.replace("smtp://", "smtp://user@"), Some(secrecy::SecretString::from("secret")))
+        } else {
+            (url, None)
+        };
+        let config = MailConfig { smtp: url, from: "no-reply@example.com".to_owned(), password };
+        world.identity.deliver_due(&SmtpPostman::new(&config).unwrap()).await.unwrap();
+        assert_eq!(world.store.mail_waiting().await.unwrap(), kept, "{verb}: {reply}");
         task.abort();
     }
 }
