@@ -17,6 +17,7 @@ use crate::world::World;
 /// A password that people chose is strong from here; ours are longer.
 const MINIMUM_LENGTH: usize = 20;
 const MINIMUM_DISTINCT: usize = 10;
+
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let mut claims = Vec::new();
     let config = &world.config;

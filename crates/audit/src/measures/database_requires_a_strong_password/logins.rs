@@ -9,6 +9,8 @@ use crate::evidence::Evidence;
 use crate::report::Claim;
 use crate::world::random_hex;
 
+/// How many pairs of a role and a database are tried.
+const PAIRS: usize = 500;
 /// SQLSTATE 28P01 invalid_password, 28000 invalid_authorization_specification.
 const REFUSED: [&str; 2] = ["28P01", "28000"];
 
@@ -83,21 +85,44 @@ pub(super) async fn methods(
     roles: &[String],
 ) -> Claim {
     let id = named(name, "every_login_wants_scram");
+    // One more than is tried, so that it is seen when there are more.
     let sql = "SELECT d.datname::text, r.rolname::text FROM pg_database d, pg_roles r WHERE d.datallowconn \
-               AND r.rolcanlogin AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1, 2 LIMIT 500";
-    let pairs = match sqlx::query(sql).fetch_all(connection).await {
+               AND r.rolcanlogin AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1, 2 LIMIT 501";
+    let rows = match sqlx::query(sql).fetch_all(connection).await {
         Ok(rows) => rows,
         Err(error) => {
             let why = postgres::reason(&error);
             return Claim::not_proven(&id, vec![Evidence::catalogue(why)], "let the role read pg_database");
         }
     };
+    let mut pairs = Vec::new();
+    for row in rows.iter().take(PAIRS) {
+        pairs.push(match (row.try_get::<String, _>(0), row.try_get::<String, _>(1)) {
+            (Ok(database), Ok(role)) => {
+                let asked = postgres::asked(options.get_host(), options.get_port(), &role, &database).await;
+                Ok((role, database, asked))
+            }
+            (Err(error), _) | (_, Err(error)) => Err(postgres::reason(&error)),
+        });
+    }
+    asked_of_all(&id, &pairs, rows.len() > PAIRS, roles.len())
+}
+
+/// A role, a database and what is asked of the one for the other; or why the catalogue's row could not be read.
+type Pair = Result<(String, String, Asked), String>;
+
+/// Every pair is asked for SCRAM. `more`: there are pairs that were not tried.
+fn asked_of_all(id: &str, pairs: &[Pair], more: bool, roles: usize) -> Claim {
     let (mut offences, mut gaps, mut scram) = (Vec::new(), Vec::new(), 0);
     for pair in pairs {
-        let (Ok(database), Ok(role)) = (pair.try_get::<String, _>(0), pair.try_get::<String, _>(1)) else {
-            continue;
+        let (role, database, asked) = match pair {
+            Ok(pair) => pair,
+            Err(why) => {
+                gaps.push(Evidence::catalogue(format!("a role and a database cannot be read: {why}")));
+                continue;
+            }
         };
-        match postgres::asked(options.get_host(), options.get_port(), &role, &database).await {
+        match asked {
             Asked::Trust => {
                 offences.push(Evidence::database(format!("{role} is asked for nothing at {database}")))
             }
@@ -112,16 +137,22 @@ pub(super) async fn methods(
     }
     if !offences.is_empty() {
         return Claim::fail(
-            &id,
+            id,
             offences,
             "set scram-sha-256 in pg_hba.conf for every database and role, and reload",
         );
     }
-    if !gaps.is_empty() || scram == 0 {
-        return Claim::not_proven(&id, gaps, "let the auditor reach the server from here");
+    if more {
+        let what =
+            format!("there are more than {PAIRS} pairs of a role and a database; the rest was not tried");
+        gaps.push(Evidence::catalogue(what));
     }
-    let what = format!("SCRAM is asked of {scram} pairs of a role and a database ({} roles)", roles.len());
-    Claim::pass(&id, vec![Evidence::database(what)])
+    if !gaps.is_empty() || scram == 0 {
+        let remedy = "let the auditor reach the server from here, and take CONNECT from roles that need none";
+        return Claim::not_proven(id, gaps, remedy);
+    }
+    let what = format!("SCRAM is asked of {scram} pairs of a role and a database ({roles} roles)");
+    Claim::pass(id, vec![Evidence::database(what)])
 }
 
 #[cfg(test)]
@@ -135,5 +166,21 @@ mod tests {
         assert_eq!(tried(Tried::Refused("28P01".into())), Verdict::Pass);
         assert_eq!(tried(Tried::LetIn), Verdict::Fail);
         assert_eq!(tried(Tried::Unclear("timeout".into())), Verdict::NotProven);
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_proven() {
+        let pair = |asked| Ok(("app".to_owned(), "orders".to_owned(), asked));
+        let verdict = |pairs: &[Pair], more| asked_of_all("x", pairs, more, 1).verdict;
+        assert_eq!(verdict(&[pair(Asked::Scram)], false), Verdict::Pass);
+        assert_eq!(verdict(&[pair(Asked::Scram)], true), Verdict::NotProven, "the 501st");
+        assert_eq!(verdict(&[pair(Asked::Scram), Err("no UTF-8".into())], false), Verdict::NotProven);
+        assert_eq!(
+            verdict(&[pair(Asked::Scram), pair(Asked::Unknown("?".into()))], false),
+            Verdict::NotProven
+        );
+        assert_eq!(verdict(&[pair(Asked::Refused)], false), Verdict::NotProven, "SCRAM was seen nowhere");
+        assert_eq!(verdict(&[pair(Asked::Trust), Err("no UTF-8".into())], true), Verdict::Fail);
+        assert_eq!(verdict(&[pair(Asked::Weak("MD5"))], false), Verdict::Fail);
     }
 }
