@@ -30,7 +30,8 @@ pub struct Config {
     /// `[audit] backend`: the backend's own address, to try the way round the gateway. Give one only where a
     /// stranger could try it too: an answer there to a request without a token is a fail.
     pub backend: Option<String>,
-    /// Certificates in PEM, trusted besides the system's own (`dev --tls` makes an authority of its own).
+    /// Certificates in PEM, trusted instead of the system's own (`dev --tls` makes an authority of its own): then a
+    /// certificate of a public authority is refused.
     pub certificate_authority: Option<Vec<u8>>,
 
     /// Our issuer, ending in `/`: tokens come from `{issuer}oauth/token`, keys from its `jwks.json`.
