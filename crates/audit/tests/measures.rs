@@ -146,6 +146,7 @@ async fn a3_fails_without_its_defences() {
     fails("encryption", A3, "store_file_is_ciphertext").await;
     fails("encryption", A3, "store_without_a_key_is_refused").await;
     fails("file mode", A3, "store_file_is_its_owners_alone").await;
+    fails("key length", A3, "store_key_is_strong").await;
 }
 
 #[tokio::test]
@@ -201,6 +202,7 @@ async fn the_matrix_is_not_proven_without_control() {
     not_proven(A5, "no_endpoint_answers_without_a_token", |config| config.client = None).await;
     not_proven(A5, "tokens_for_another_audience_are_refused", |config| config.other_audience = None).await;
     not_proven(A5, "the_old_api_key_is_dead", |config| config.api_key = None).await;
+    not_proven(A6, "tokens_for_another_audience_are_refused", |config| config.other_audience = None).await;
     not_proven(A6, "no_client_endpoint_answers_without_a_token", |config| config.client = None).await;
     not_proven(A7, "no_user_endpoint_answers_without_a_token", |config| config.user = None).await;
     not_proven(A9, "the_right_scope_is_let_in", |config| config.user = None).await;
@@ -223,6 +225,12 @@ async fn a6_fails_when_a_users_token_opens_a_clients_endpoint() {
         report.measures[0]
     );
     fails("token check", A6, "no_client_endpoint_answers_without_a_token").await;
+    fails("signature", A6, "forged_tokens_are_refused").await;
+    fails("algorithm list", A6, "forged_tokens_are_refused").await;
+    fails("asymmetric keys", A6, "forged_tokens_are_refused").await;
+    let report = fails("audience", A6, "tokens_for_another_audience_are_refused").await;
+    let claim = claim(&report, "tokens_for_another_audience_are_refused");
+    assert!(claim.evidence.iter().all(|seen| seen.what.contains(" /reports ")), "{claim:#?}");
 }
 
 #[tokio::test]
@@ -273,6 +281,11 @@ async fn a10_fails_without_its_defences() {
         report.measures[0]
     );
     assert_eq!(*world.acted.lock().unwrap(), Vec::<String>::new());
+    // Both kinds of endpoint: A6's for clients, A7's for users.
+    let expired = claim(&report, "an_expired_token_is_refused");
+    for endpoint in ["GET /reports ", "GET /orders/{id} "] {
+        assert!(expired.evidence.iter().any(|seen| seen.what.starts_with(endpoint)), "{expired:#?}");
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,12 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         &rows(&FORGED),
         "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
     ));
+    // That an expired one is refused is A10's, for every endpoint: only a later run can see it.
+    claims.push(refusal::claim(
+        "tokens_for_another_audience_are_refused",
+        &rows(&[Attempt::WrongAudience]),
+        "compare aud with gateway.audience",
+    ));
     claims.push(refusal::claim(
         "a_users_token_is_refused",
         &rows(&[Attempt::WrongCaller]),

@@ -152,7 +152,11 @@ impl World {
     }
 
     pub fn location(&self) -> Location {
-        Location::SqlCipher { path: self.path(), key: KEY.to_vec().into() }
+        Location::SqlCipher { path: self.path(), key: self.key().to_vec().into() }
+    }
+
+    fn key(&self) -> &'static [u8] {
+        if self.lacks("key length") { &KEY[..16] } else { &KEY }
     }
 
     fn lacks(&self, what: &str) -> bool {
@@ -172,7 +176,7 @@ impl World {
     // --- the store
 
     pub async fn database(&self) -> SqliteConnection {
-        let hex: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = self.key().iter().map(|byte| format!("{byte:02x}")).collect();
         let mut options = SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
         if !self.lacks("encryption") {
             options = options.pragma("key", format!("\"x'{hex}'\""));
