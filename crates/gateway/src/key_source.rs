@@ -3,7 +3,7 @@
 //!
 //! A foreign set is refreshed every ten minutes, served stale for at most a day while its issuer does not answer, and
 //! fetched for an unknown `kid` at most once a minute, however many tokens name one. Fetches happen one at a time and
-//! outlive the request that began them.
+//! outlive the request that began them; whoever waited for one that failed is answered, and does not try again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -103,8 +103,10 @@ pub(crate) struct Foreign {
     due_at: AtomicI64,
     /// When a fetch for an unknown `kid` was begun last.
     unknown_at: AtomicI64,
+    /// How many fetches have failed.
+    failures: AtomicU64,
     /// Held during a fetch.
-    flight: Mutex<()>,
+    flight: Arc<Mutex<()>>,
 }
 
 impl Foreign {
@@ -117,7 +119,8 @@ impl Foreign {
             fetched_at: AtomicI64::new(i64::MIN),
             due_at: AtomicI64::new(i64::MIN),
             unknown_at: AtomicI64::new(i64::MIN),
-            flight: Mutex::new(()),
+            failures: AtomicU64::new(0),
+            flight: Arc::default(),
         }
     }
 
@@ -154,15 +157,13 @@ impl Foreign {
         {
             return None;
         }
-        let this = Arc::clone(self);
-        run_through(async move {
-            let _one_at_a_time = this.flight.lock().await;
-            if this.generation.load(Ordering::Acquire) == generation
-                && !within(this.unknown_at.load(Ordering::Acquire), now, UNKNOWN_KEY_WINDOW)
-            {
-                this.unknown_at.store(now, Ordering::Release);
-                this.fetch(now).await;
+        self.look(now, || {
+            let due = self.generation.load(Ordering::Acquire) == generation
+                && !within(self.unknown_at.load(Ordering::Acquire), now, UNKNOWN_KEY_WINDOW);
+            if due {
+                self.unknown_at.store(now, Ordering::Release);
             }
+            due
         })
         .await;
         newer()
@@ -170,23 +171,38 @@ impl Foreign {
 
     /// Waits for a set: for one that is being fetched, or fetches it unless that was just tried.
     async fn refresh_now(self: &Arc<Self>, now: i64) {
-        let this = Arc::clone(self);
-        run_through(async move {
-            let _one_at_a_time = this.flight.lock().await;
-            if !this.has_keys(now) && now >= this.due_at.load(Ordering::Acquire) {
-                this.due_at.store(now.saturating_add(EMPTY_RETRY), Ordering::Release);
-                this.fetch(now).await;
+        self.look(now, || {
+            let due = !self.has_keys(now) && now >= self.due_at.load(Ordering::Acquire);
+            if due {
+                self.due_at.store(now.saturating_add(EMPTY_RETRY), Ordering::Release);
             }
+            due
         })
         .await;
     }
 
     fn refresh_behind(self: &Arc<Self>, now: i64) {
         let this = Arc::clone(self);
-        tokio::spawn(async move {
-            let _one_at_a_time = this.flight.lock().await;
+        tokio::spawn(async move { this.look(now, || true).await });
+    }
+
+    /// Waits for the fetch under way, if there is one, and then fetches if that is still `due`. What failed meanwhile is
+    /// not tried again for the one that waited: while an issuer hangs, a queue in which everyone tries would grow
+    /// without end, and the last in it would wait for all the others.
+    async fn look(self: &Arc<Self>, now: i64, due: impl FnOnce() -> bool) {
+        let failures = self.failures.load(Ordering::Acquire);
+        let flight = Arc::clone(&self.flight).lock_owned().await;
+        if self.failures.load(Ordering::Acquire) != failures || !due() {
+            return;
+        }
+        let this = Arc::clone(self);
+        // Runs to the end even when the request that waits goes away: otherwise a client that hangs up could undo a
+        // fetch. The only error is a panic in the task, which left no set.
+        let _ = tokio::spawn(async move {
             this.fetch(now).await;
-        });
+            drop(flight);
+        })
+        .await;
     }
 
     /// True for the one that shall refresh now; the next may after a window.
@@ -211,6 +227,7 @@ impl Foreign {
             Ok(keys) => self.take(keys, now),
             Err(error) => {
                 count(&self.metrics.key_fetch_failures);
+                self.failures.fetch_add(1, Ordering::AcqRel);
                 tracing::warn!(issuer = %self.issuer.url, %error, "the issuer's keys cannot be had");
             }
         }
@@ -241,10 +258,4 @@ impl Foreign {
 /// Whether `now` lies in the window that began at `start`. A clock that went back opens a new window.
 fn within(start: i64, now: i64, seconds: i64) -> bool {
     start <= now && now.saturating_sub(start) < seconds
-}
-
-/// Runs to the end even when the request that waits goes away: otherwise a client that hangs up could undo a fetch.
-async fn run_through(work: impl Future<Output = ()> + Send + 'static) {
-    // The only error is a panic in the task, which left no set.
-    let _ = tokio::spawn(work).await;
 }

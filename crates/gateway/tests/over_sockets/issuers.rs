@@ -246,6 +246,43 @@ async fn without_keys_it_is_503_and_then_recovers() {
     assert!(world.gateway.issuers_without_keys().is_empty());
 }
 
+/// The clock moves on between the requests, so that each of them might think that it is time for another try.
+#[tokio::test]
+async fn a_hanging_issuer_costs_each_request_one_fetch_at_most() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, key) = (listener.local_addr().unwrap(), key("k1"));
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&fetches);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            seen.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
+    });
+    let idp = Idp { address, keys: Arc::default(), fetches, down: Arc::default(), discovery: Arc::default() };
+    let world = Arc::new(world(&idp, idp.jwks("/jwks")).await);
+    let requests: Vec<_> = (0..64)
+        .map(|_| {
+            let (world, token) = (Arc::clone(&world), idp.token(&key, NOON, |_| {}));
+            tokio::spawn(async move {
+                world.clock.fetch_add(3, Ordering::SeqCst);
+                world.get("/orders/7", &token).await.status
+            })
+        })
+        .collect();
+    // One fetch takes five seconds; one after another they would take minutes.
+    let all = async {
+        for request in requests {
+            assert_eq!(request.await.unwrap(), 503);
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), all)
+        .await
+        .expect("nobody waits for two fetches");
+    assert_eq!(idp.fetches(), 1);
+}
+
 #[tokio::test]
 async fn stale_keys_serve_for_a_day_and_no_longer() {
     let key = key("k1");
