@@ -1,4 +1,4 @@
-//! The `Authorization` header: RFC 6750 section 2.1, and nothing besides.
+//! The credentials of a request: one `Authorization` header, or one API key while keys are being replaced.
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use policy::Denial;
@@ -47,26 +47,15 @@ pub(crate) fn presented<'a>(
 /// The token of an `Authorization` value.
 fn token(value: &[u8]) -> Result<&str, Denial> {
     const MALFORMED: &str = "the Authorization header must be \"Bearer\", one space and the token";
-    let malformed = || malformed(MALFORMED);
-    let (scheme, rest) = value.split_at_checked(7).ok_or_else(malformed)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer ") || rest.is_empty() || !rest.iter().all(|byte| in_token(*byte))
-    {
-        return Err(malformed());
-    }
-    if rest.len() > jose::MAXIMUM_TOKEN {
+    let token = policy::bearer_token(value).ok_or_else(|| malformed(MALFORMED))?;
+    if token.len() > jose::MAXIMUM_TOKEN {
         return Err(Denial::InvalidToken { reason: "it is longer than 16 kB".to_owned() });
     }
-    std::str::from_utf8(rest).map_err(|_| malformed())
+    Ok(token)
 }
 
 fn malformed(reason: &str) -> Denial {
     Denial::Malformed { reason: reason.to_owned(), credentials: true }
-}
-
-/// The characters of `b64token` (RFC 6750 section 2.1). `=` may stand anywhere here: where it should not, the token is
-/// bad rather than the header.
-fn in_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
 #[cfg(test)]
@@ -93,31 +82,14 @@ mod tests {
             let value = format!("{scheme} abc.def-_~+/=");
             assert_eq!(read(&[("authorization", value.as_bytes())]), Ok("token abc.def-_~+/=".into()));
         }
-        let malformed: &[&[u8]] = &[
-            b"",
-            b"Bearer",
-            b"Bearer ",
-            b"Bearer  abc",
-            b"Bearer\tabc",
-            b"Bearer abc def",
-            b"Bearer abc ",
-            b"Bearer abc,def",
-            b"Bearer \"abc\"",
-            b"Bearer abc\xc3\xa9",
-            b"Bearerabc",
-            b"Bearer:abc",
-            b" Bearer abc",
-            b"Basic YTpi",
-            b"DPoP abc",
-            b"Token abc",
-            b"abc.def.ghi",
-        ];
-        for value in malformed {
+        for malformed in
+            [b"Bearer".as_slice(), b"Bearer ", b"Bearer  abc", b"Bearer abc\xc3\xa9", b"Basic YTpi"]
+        {
             assert_eq!(
-                read(&[("authorization", value)]),
+                read(&[("authorization", malformed)]),
                 Err((400, "invalid_request")),
                 "{:?}",
-                String::from_utf8_lossy(value)
+                String::from_utf8_lossy(malformed)
             );
         }
     }

@@ -51,7 +51,7 @@ pub(crate) struct Visit {
 
 impl Visit {
     pub(crate) fn peer_is_trusted(&self, trusted: &[IpNet]) -> bool {
-        client_address::is_trusted(self.peer, trusted)
+        policy::is_trusted_proxy(self.peer, trusted)
     }
 
     /// The client's address, behind trusted proxies if there are any.

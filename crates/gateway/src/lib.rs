@@ -37,11 +37,8 @@ mod target;
 mod token;
 mod tunnel;
 
-pub use api_key::{
-    KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, checksum_of, digest_of, is_well_formed,
-};
+pub use api_key::{KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, digest_of};
 pub use body::{BodyError, SessionBody};
-pub use client_address::client_address;
 pub use config::{ApiKeysConfig, Config, ConfigError, IssuerConfig, Jwks, Mode, Profile, Timeouts};
 pub use decisions::{Decision, Decisions, KEPT_DECISIONS};
 pub use gateway::{Clock, Fresh, Gateway, Ports};

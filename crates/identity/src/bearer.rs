@@ -34,15 +34,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     if values.next().is_some() {
         return Err(malformed());
     }
-    let value = value.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = value.split_once(' ').ok_or_else(malformed)?;
-    // b64token of RFC 6750 section 2.1.
-    let body = token.trim_end_matches('=');
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
-    if !scheme.eq_ignore_ascii_case("bearer") || body.is_empty() || !body.bytes().all(plain) {
-        return Err(malformed());
-    }
-    Ok(Some(token))
+    policy::bearer_token(value.as_bytes()).map(Some).ok_or_else(malformed)
 }
 
 /// No credentials: no error code either (RFC 6750 section 3.1).

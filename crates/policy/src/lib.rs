@@ -8,8 +8,14 @@
 //! 3. [`Origins::judge`] the `Origin` header, and [`preflight`] what a browser asks beforehand;
 //! 4. [`Caller::from_token`] says who is calling, from a token that was verified elsewhere;
 //! 5. [`authorize`] gives a [`Permit`], or a [`Denial`] that knows its status and its `WWW-Authenticate` text.
+//!
+//! What comes before a decision is read here too, so that the gateway and the issuer cannot read it differently:
+//! [`bearer_token`], the form of an API key ([`api_key`]) and the [`client_address`] behind proxies.
 
+pub mod api_key;
+mod bearer;
 mod caller;
+mod client_address;
 mod conflict;
 mod cors;
 mod explain;
@@ -25,7 +31,9 @@ mod server;
 mod table;
 mod tree;
 
+pub use bearer::bearer_token;
 pub use caller::{CLIENT_SUBJECT_SUFFIX, Caller, CallerKindSeen, TokenFacts};
+pub use client_address::{client_address, is_trusted_proxy};
 pub use cors::{
     EXPOSED_HEADERS, OriginError, OriginVerdict, Origins, PREFLIGHT_MAX_AGE, Preflight, is_safe_method,
     preflight,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use gateway::{ApiKeysConfig, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, checksum_of, digest_of};
+use gateway::{ApiKeysConfig, KeyUse, LegacyKey, LegacyKeys, LegacyKeysUnavailable, digest_of};
 use http::HeaderName;
 use tokio::sync::mpsc;
 
@@ -33,9 +33,9 @@ impl LegacyKeys for Keys {
 }
 
 fn our_key(letter: &str) -> String {
-    let before = format!("pcl_test_{}", letter.repeat(30));
-    let checksum = String::from_utf8(checksum_of(&before).to_vec()).unwrap();
-    format!("{before}_{checksum}")
+    let body = format!("pcl_test_{}", letter.repeat(30));
+    let checksum = String::from_utf8(policy::api_key::checksum(&body).to_vec()).unwrap();
+    format!("{body}_{checksum}")
 }
 
 struct Scene {
