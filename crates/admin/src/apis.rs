@@ -6,8 +6,8 @@ use store::Store;
 
 use crate::{Error, uri};
 
-/// Longest lifetime of an access token in seconds: thirty days.
-const MAXIMUM_TOKEN_LIFETIME: i64 = 30 * 86_400;
+/// Longest lifetime of an access token in seconds: a day. What nodes remember of revocations is kept for that long.
+pub const MAXIMUM_TOKEN_LIFETIME: i64 = 86_400;
 
 /// The algorithm of an API's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -144,7 +144,10 @@ pub(crate) fn validate(api: &NewApi) -> Result<store::Api, Error> {
         scopes.push(store::ApiScope { value: scope.name.clone(), description: scope.description.clone() });
     }
     if api.token_lifetime.is_some_and(|seconds| !(1..=MAXIMUM_TOKEN_LIFETIME).contains(&seconds)) {
-        return Err(Error::invalid(of("token_lifetime"), "must be between 1s and 30d"));
+        return Err(Error::invalid(
+            of("token_lifetime"),
+            "must be between 1s and 24h: a token cannot be taken back everywhere, and revocations are kept for a day",
+        ));
     }
     Ok(store::Api {
         identifier: api.identifier.clone(),
