@@ -87,8 +87,9 @@ pub(super) async fn methods(
     let id = named(name, "every_login_wants_scram");
     // One more than is tried, so that it is seen when there are more.
     let sql = "SELECT d.datname::text, r.rolname::text FROM pg_database d, pg_roles r WHERE d.datallowconn \
-               AND r.rolcanlogin AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1, 2 LIMIT 501";
-    let rows = match sqlx::query(sql).fetch_all(connection).await {
+               AND r.rolcanlogin AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1, 2 LIMIT $1";
+    let wanted = i64::try_from(PAIRS + 1).unwrap_or(i64::MAX);
+    let rows = match sqlx::query(sql).bind(wanted).fetch_all(connection).await {
         Ok(rows) => rows,
         Err(error) => {
             let why = postgres::reason(&error);
