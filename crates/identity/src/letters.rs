@@ -5,7 +5,7 @@ use askama::Template;
 use crate::{Fault, mail::Letter};
 
 /// How long a letter without a deadline of its own is worth sending, in seconds.
-const THREE_DAYS: i64 = 3 * 24 * 60 * 60;
+pub(crate) const THREE_DAYS: i64 = 3 * 24 * 60 * 60;
 
 /// Who writes, and when.
 #[derive(Clone, Copy, Debug)]

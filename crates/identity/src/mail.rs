@@ -31,7 +31,7 @@ const LONGEST_BACK_OFF: i64 = 15 * 60;
 /// A letter as it is sent.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The address; empty in a letter that stands in for one to nobody (see [`Letter::into_nobody`]).
+    /// The address; empty in a letter to nobody, which goes through the outbox for the same work and is dropped there.
     pub to: String,
     /// One line.
     pub subject: String,
@@ -50,13 +50,36 @@ impl std::fmt::Debug for Letter {
 }
 
 impl Letter {
-    /// The same work for an address that nobody here has: it goes through the outbox and is dropped there.
-    pub(crate) fn into_nobody(mut self) -> Self {
-        self.to.clear();
-        self
-    }
-
     /// Seals the letter for the outbox.
+    pub(crate) fn seal(self, seal: &Seal, fresh: &Fresh) -> Result<store::NewMail, Fault> {
+        Errand::Letter(self).seal(seal, fresh)
+    }
+}
+
+/// What lies in the outbox. A request from outside that may concern an account leaves the same errand whether there is one
+/// or not; who is meant is looked up when the answer has long been given.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// A letter to send.
+    Letter(Letter),
+    /// A reset link to make and to send, if this canonical address has an account.
+    ResetLink {
+        /// Whose password.
+        account: String,
+        /// Unix seconds.
+        not_after: i64,
+    },
+    /// To tell the owner of this canonical address that somebody tried to sign up with it.
+    AlreadyKnown {
+        /// Whose address.
+        account: String,
+        /// Unix seconds.
+        not_after: i64,
+    },
+}
+
+impl Errand {
+    /// Seals the errand for the outbox.
     pub(crate) fn seal(&self, seal: &Seal, fresh: &Fresh) -> Result<store::NewMail, Fault> {
         let id = fresh.id("mail_")?;
         let plain = zeroize::Zeroizing::new(
@@ -70,6 +93,14 @@ impl Letter {
         let plain = seal.open("mail", &row(&mail.id), &mail.sealed)?;
         serde_json::from_slice(&plain)
             .map_err(|error| Fault::Mail(format!("unreadable: {:?}", error.classify())))
+    }
+
+    const fn not_after(&self) -> i64 {
+        match self {
+            Self::Letter(Letter { not_after, .. })
+            | Self::ResetLink { not_after, .. }
+            | Self::AlreadyKnown { not_after, .. } => *not_after,
+        }
     }
 }
 
@@ -247,23 +278,32 @@ impl Identity {
         let due = inner.store.due_mail(inner.clock.now(), BATCH).await?;
         for mail in &due {
             let now = inner.clock.now();
-            let letter = match Letter::open(&inner.seal, mail) {
-                Ok(letter) => letter,
+            let errand = match Errand::open(&inner.seal, mail) {
+                Ok(errand) => errand,
                 Err(fault) => {
                     tracing::error!(mail = %mail.id, %fault, "a mail in the outbox cannot be opened; dropped");
                     inner.store.mail_sent(&mail.id).await?;
                     continue;
                 }
             };
-            if letter.to.is_empty() {
-                inner.store.mail_sent(&mail.id).await?;
-                continue;
-            }
-            if now >= letter.not_after {
+            if now >= errand.not_after() {
                 tracing::warn!(mail = %mail.id, attempts = mail.attempts, "a mail is too old to be of use; dropped");
                 inner.store.mail_sent(&mail.id).await?;
                 continue;
             }
+            let letter = match errand {
+                Errand::Letter(letter) => Some(letter),
+                // The letter with the link is a mail of its own: tries to send it must not make a new link each.
+                Errand::ResetLink { account, .. } => {
+                    self.send_link(&account).await?;
+                    None
+                }
+                Errand::AlreadyKnown { account, .. } => self.already_known(&account).await?,
+            };
+            let Some(letter) = letter.filter(|letter| !letter.to.is_empty()) else {
+                inner.store.mail_sent(&mail.id).await?;
+                continue;
+            };
             match postman.deliver(&letter).await {
                 Ok(()) => {
                     tracing::info!(mail = %mail.id, "mail delivered");
@@ -337,14 +377,14 @@ mod tests {
             html: String::new(),
             not_after: 1,
         };
-        let new = letter.seal(&seal, &Fresh::system()).unwrap();
+        let new = letter.clone().seal(&seal, &Fresh::system()).unwrap();
         for secret in [&b"MARKER"[..], b"alice"] {
             assert!(!new.sealed.windows(secret.len()).any(|window| window == secret));
         }
         let mail = store::Mail { id: new.id, sealed: new.sealed.clone(), attempts: 1 };
-        assert!(Letter::open(&seal, &mail).unwrap() == letter);
+        assert!(Errand::open(&seal, &mail).unwrap() == Errand::Letter(letter.clone()));
         let moved = store::Mail { id: "mail_other".to_owned(), sealed: new.sealed, attempts: 1 };
-        assert!(Letter::open(&seal, &moved).is_err());
+        assert!(Errand::open(&seal, &moved).is_err());
         assert!(!format!("{letter:?}").contains("alice"));
     }
 }

@@ -15,16 +15,17 @@ use store::Redemption;
 
 use crate::body::{self, Secret, required};
 use crate::client_address::client_address;
+use crate::mail::Errand;
 use crate::respond::{self, Answer, Problem, Refusal};
-use crate::{Identity, letters, users};
+use crate::{Fault, Identity, letters, users};
 
 #[derive(Deserialize)]
 struct Ask {
     email: Option<String>,
 }
 
-/// `POST`: 202, whoever is asked for. Known and unknown addresses cost the same writes: for an unknown one a letter to nobody goes
-/// through the outbox.
+/// `POST`: 202, whoever is asked for. The request leaves an errand in the outbox and looks nobody up, so known and unknown
+/// addresses cost the same; the task that sends mail makes the link, where there is somebody to send it to.
 pub(crate) async fn request(identity: Identity, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     identity.session_client(&parts.headers).await?;
@@ -37,7 +38,13 @@ pub(crate) async fn request(identity: Identity, request: Request) -> Answer {
 
     // Silently: the answer must not say that somebody else asked for this account before.
     if identity.take(&throttle::password_reset(account, address)).await?.is_none() {
-        send_link(&identity, account).await?;
+        let inner = &identity.inner;
+        let now = inner.clock.now();
+        let not_after = now + accounts::password_reset::LIFETIME;
+        let errand = Errand::ResetLink { account: account.to_owned(), not_after };
+        let mail = errand.seal(&inner.seal, &inner.fresh)?;
+        inner.store.enqueue_mail(&mail.id, &mail.sealed, now).await?;
+        inner.mail_wake.notify_one();
     }
     Ok(respond::json(
         StatusCode::ACCEPTED,
@@ -46,17 +53,17 @@ pub(crate) async fn request(identity: Identity, request: Request) -> Answer {
     ))
 }
 
-async fn send_link(identity: &Identity, account: &str) -> Result<(), Refusal> {
-    let inner = &identity.inner;
-    let now = inner.clock.now();
-    let user = inner.store.user_by_email(account).await?;
-    let blocked = user.as_ref().is_some_and(|user| user.blocked);
-    let issued = issue(&Account { blocked }, now, inner.fresh.bytes()?);
-    let mut sent = false;
-    if let (Some(user), Some(issued)) = (user, issued) {
+impl Identity {
+    /// Makes the link that was asked for and puts its letter into the outbox; does nothing where nobody may have one.
+    pub(crate) async fn send_link(&self, account: &str) -> Result<(), Fault> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let Some(user) = inner.store.user_by_email(account).await? else { return Ok(()) };
+        let issued = issue(&Account { blocked: user.blocked }, now, inner.fresh.bytes()?);
+        let Some(issued) = issued else { return Ok(()) };
         // To the stored address, never to the spelling of whoever asks.
         let token = issued.token.expose_secret();
-        let letter = letters::password_reset(identity.sender(), &user.email, token, issued.expires_at)?;
+        let letter = letters::password_reset(self.sender(), &user.email, token, issued.expires_at)?;
         let mail = letter.seal(&inner.seal, &inner.fresh)?;
         let stored = inner
             .store
@@ -64,23 +71,14 @@ async fn send_link(identity: &Identity, account: &str) -> Result<(), Refusal> {
             .await;
         match stored {
             Ok(()) => {
-                sent = true;
                 tracing::info!(target: "security", event = "password_reset_requested", user = %user.id);
+                Ok(())
             }
             // The user was deleted since the read: an unknown address by now.
-            Err(store::Fault::Conflict(_)) => {}
-            Err(fault) => return Err(fault.into()),
+            Err(store::Fault::Conflict(_)) => Ok(()),
+            Err(fault) => Err(fault.into()),
         }
     }
-    if !sent {
-        let stand_in = "0".repeat(accounts::password_reset::TOKEN_LENGTH);
-        let expires_at = now + accounts::password_reset::LIFETIME;
-        let letter = letters::password_reset(identity.sender(), "", &stand_in, expires_at)?;
-        let mail = letter.into_nobody().seal(&inner.seal, &inner.fresh)?;
-        inner.store.enqueue_mail(&mail.id, &mail.sealed, now).await?;
-    }
-    inner.mail_wake.notify_one();
-    Ok(())
 }
 
 /// What became of a redemption.

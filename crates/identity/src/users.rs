@@ -12,9 +12,10 @@ use store::{Insertion, NewUser, UserChange};
 
 use crate::body::{self, Secret, required};
 use crate::client_address::client_address;
+use crate::mail::{Errand, Letter};
 use crate::respond::{self, Answer, Problem, Refusal};
 use crate::throttling::guards_account;
-use crate::{Identity, letters};
+use crate::{Fault, Identity, letters};
 
 /// Scope for `GET`.
 pub(crate) const READ: &str = "read:current_user";
@@ -34,7 +35,8 @@ pub(crate) fn password_rejected(rejection: &PasswordRejection) -> Problem {
     Problem::bad_request("password_rejected", rejection.to_string())
 }
 
-/// `POST /users`. Whether the address was known shows neither in the answer nor in its time: both ways hash, write and send a mail.
+/// `POST /users`. Whether the address was known shows neither in the answer nor in its time: both ways hash, make the same
+/// statements and leave one mail, in the user's own transaction. Whose address it is, is looked up by who sends the mail.
 pub(crate) async fn sign_up(identity: Identity, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     identity.session_client(&parts.headers).await?;
@@ -67,21 +69,37 @@ pub(crate) async fn sign_up(identity: Identity, request: Request) -> Answer {
         password_hash: Some(password_hash),
         created_at: identity.inner.clock.now(),
     };
-    let letter = match identity.inner.store.insert_user(&user, &roles).await? {
+    let inner = &identity.inner;
+    let (welcome, known) = if may_write {
+        let not_after = user.created_at + letters::THREE_DAYS;
+        let errand = Errand::AlreadyKnown { account: email.canonical().to_owned(), not_after };
+        (letters::welcome(identity.sender(), &user.email)?, errand)
+    } else {
+        let nobody = letters::welcome(identity.sender(), "")?;
+        (nobody.clone(), Errand::Letter(nobody))
+    };
+    let welcome = welcome.seal(&inner.seal, &inner.fresh)?;
+    let known = known.seal(&inner.seal, &inner.fresh)?;
+    match inner.store.insert_user_with_mail(&user, &roles, &welcome, &known).await? {
         Insertion::Inserted => {
             tracing::info!(target: "security", event = "user_created", user = %user.id);
-            letters::welcome(identity.sender(), &user.email)?
         }
-        Insertion::AlreadyExists => {
-            let owner = identity.inner.store.user_by_email(email.canonical()).await?;
-            tracing::info!(target: "security", event = "sign_up_of_known_address", user = owner.as_ref().map(|user| user.id.as_str()));
-            // To the stored address, never to the spelling of whoever asks.
-            letters::already_known(identity.sender(), owner.as_ref().map_or("", |user| user.email.as_str()))?
-        }
-    };
-    identity.post(if may_write { letter } else { letter.into_nobody() }).await?;
+        Insertion::AlreadyExists => tracing::info!(target: "security", event = "sign_up_of_known_address"),
+    }
+    inner.mail_wake.notify_one();
 
     Ok(respond::json(StatusCode::CREATED, "application/json", &json!({ "email": email.as_str() })))
+}
+
+impl Identity {
+    /// The letter to the owner of an address that was signed up with again: to the stored address, never to the spelling of
+    /// whoever asks. None when the account is gone.
+    pub(crate) async fn already_known(&self, account: &str) -> Result<Option<Letter>, Fault> {
+        match self.inner.store.user_by_email(account).await? {
+            Some(owner) => Ok(Some(letters::already_known(self.sender(), &owner.email)?)),
+            None => Ok(None),
+        }
+    }
 }
 
 fn parse_email(text: &str) -> Result<Email, Problem> {

@@ -267,6 +267,20 @@ pub(crate) async fn give(transaction: &DatabaseTransaction, id: &str, roles: &[S
     Ok(())
 }
 
+/// The statements of [`give`] for an id that no user has; they find nothing to write.
+pub(crate) async fn give_to_nobody(
+    transaction: &DatabaseTransaction,
+    id: &str,
+    roles: &[String],
+) -> Result<(), Fault> {
+    if roles.is_empty() {
+        return Ok(());
+    }
+    Entity::find().filter(Column::Name.is_in(roles)).all(transaction).await?;
+    held::Entity::delete_many().filter(held::Column::UserId.eq(id)).exec(transaction).await?;
+    Ok(())
+}
+
 async fn with_permissions(database: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Role>, Fault> {
     let names: Vec<&str> = rows.iter().map(|role| role.name.as_str()).collect();
     let permissions = permission::Entity::find()

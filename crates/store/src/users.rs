@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect};
 
-use crate::{Fault, Store, password_resets, roles, sessions};
+use crate::{Fault, NewMail, Store, outbox, password_resets, roles, sessions};
 
 /// A user as stored.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -87,28 +87,35 @@ impl Store {
     pub async fn insert_user(&self, user: &NewUser, roles: &[String]) -> Result<Insertion, Fault> {
         self.write(move |transaction| async move {
             let transaction = &*transaction;
-            let user = user.clone();
-            let id = user.id.clone();
-            let row = ActiveModel {
-                id: Set(user.id),
-                email: Set(user.email),
-                email_canonical: Set(user.email_canonical),
-                email_verified: Set(user.email_verified),
-                password_hash: Set(user.password_hash),
-                blocked: Set(false),
-                not_before: Set(0),
-                created_at: Set(user.created_at),
-                updated_at: Set(user.created_at),
+            insert(transaction, user, roles).await
+        })
+        .await
+    }
+
+    /// As [`Store::insert_user`], with a mail in the same transaction: `welcome` to who is new, `known` where the address
+    /// was taken. Both ways make as many statements and one commit, so that the time does not tell them apart.
+    ///
+    /// # Errors
+    /// Those of [`Store::insert_user`].
+    pub async fn insert_user_with_mail(
+        &self,
+        user: &NewUser,
+        roles: &[String],
+        welcome: &NewMail,
+        known: &NewMail,
+    ) -> Result<Insertion, Fault> {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            let insertion = insert(transaction, user, roles).await?;
+            let mail = match insertion {
+                Insertion::Inserted => welcome,
+                Insertion::AlreadyExists => {
+                    roles::give_to_nobody(transaction, &user.id, roles).await?;
+                    known
+                }
             };
-            let inserted = Entity::insert(row)
-                .on_conflict(OnConflict::column(Column::EmailCanonical).do_nothing().to_owned())
-                .exec_without_returning(transaction)
-                .await?;
-            if inserted == 0 {
-                return Ok(Insertion::AlreadyExists);
-            }
-            roles::give(transaction, &id, roles).await?;
-            Ok(Insertion::Inserted)
+            outbox::insert(transaction, &mail.id, &mail.sealed, user.created_at).await?;
+            Ok(insertion)
         })
         .await
     }
@@ -302,6 +309,35 @@ async fn update(
         sessions::end_all(transaction, id, now).await?;
     }
     Ok(true)
+}
+
+async fn insert(
+    transaction: &DatabaseTransaction,
+    user: &NewUser,
+    roles: &[String],
+) -> Result<Insertion, Fault> {
+    let user = user.clone();
+    let id = user.id.clone();
+    let row = ActiveModel {
+        id: Set(user.id),
+        email: Set(user.email),
+        email_canonical: Set(user.email_canonical),
+        email_verified: Set(user.email_verified),
+        password_hash: Set(user.password_hash),
+        blocked: Set(false),
+        not_before: Set(0),
+        created_at: Set(user.created_at),
+        updated_at: Set(user.created_at),
+    };
+    let inserted = Entity::insert(row)
+        .on_conflict(OnConflict::column(Column::EmailCanonical).do_nothing().to_owned())
+        .exec_without_returning(transaction)
+        .await?;
+    if inserted == 0 {
+        return Ok(Insertion::AlreadyExists);
+    }
+    roles::give(transaction, &id, roles).await?;
+    Ok(Insertion::Inserted)
 }
 
 /// The user's row, held until the transaction ends: what else is done to the user waits. (`SQLite` has one writer.)

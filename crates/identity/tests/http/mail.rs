@@ -53,6 +53,7 @@ async fn with_smtp_down_requests_are_answered_and_the_mail_goes_out_later() {
     world.call("POST", "/users/password-reset", &json!({ "email": "alice@example.com" })).await.expect(202);
     let postman = postman(&smtp);
     assert_eq!(world.identity.deliver_due(&postman).await.unwrap(), 2);
+    assert_eq!(world.identity.deliver_due(&postman).await.unwrap(), 1, "the letter that the errand has made");
     assert_eq!(world.store.mail_waiting().await.unwrap(), 2, "kept");
     assert_eq!(world.identity.deliver_due(&postman).await.unwrap(), 0, "not before the back-off is over");
     smtp.start_again().await;

@@ -172,3 +172,14 @@ async fn a_user_blocked_after_the_mail_cannot_use_the_link() {
     world.store.update_user(&user.id, &change, world.clock.now()).await.unwrap();
     redeem(&world, &token, NEW_PASSWORD).await.expect(400);
 }
+
+#[tokio::test]
+async fn the_link_is_made_after_the_answer_by_who_sends_the_mail() {
+    let world = World::new().await;
+    world.sign_up("alice@example.com").await;
+    world.letters().await;
+    ask(&world, "alice@example.com").await.expect(202);
+    let alice = world.user("alice@example.com").await;
+    world.store.delete_user(&alice.id, world.clock.now()).await.unwrap();
+    assert!(world.letters().await.is_empty(), "nobody was looked up before");
+}

@@ -59,6 +59,7 @@ contracts! {
         a_new_password_ends_every_session,
         a_change_by_the_old_password_does_not_undo_a_reset,
         address_and_password_change_as_one_or_not_at_all,
+        a_new_user_and_the_mail_are_one,
         text_is_compared_byte_for_byte,
     }
     roles {

@@ -1,4 +1,4 @@
-use store::{Fault, Insertion, Store, UserChange, kind};
+use store::{Fault, Insertion, NewMail, Store, UserChange, kind};
 
 use crate::engines::{NOW, change, digest, new_user, session, told, user, words};
 
@@ -198,6 +198,29 @@ pub async fn address_and_password_change_as_one_or_not_at_all(store: &Store) {
     assert_eq!(after.email, "lovelace@example.com");
     assert_eq!((after.password_hash.as_deref(), after.not_before), (Some("mine"), NOW + 2));
     assert!(store.password_reset(&digest(1)).await.unwrap().is_none());
+}
+
+pub async fn a_new_user_and_the_mail_are_one(store: &Store) {
+    store.upsert_role("reader", "", true, &[], NOW).await.unwrap();
+    let mail = |id: &str| NewMail { id: id.to_owned(), sealed: id.as_bytes().to_vec() };
+    let roles = words(&["reader"]);
+    let ada = new_user("ada");
+    let (welcome, known) = (mail("welcome"), mail("known"));
+    let first = store.insert_user_with_mail(&ada, &roles, &welcome, &known).await.unwrap();
+    assert_eq!(first, Insertion::Inserted);
+    assert_eq!(store.user_roles(&ada.id).await.unwrap(), ["reader"]);
+    let mut again = new_user("ada");
+    again.id = "usr_another".to_owned();
+    let second = store.insert_user_with_mail(&again, &roles, &mail("never"), &known).await.unwrap();
+    assert_eq!(second, Insertion::AlreadyExists);
+    assert_eq!(store.user_roles(&ada.id).await.unwrap(), ["reader"]);
+    let due: Vec<String> = store.due_mail(NOW, 9).await.unwrap().into_iter().map(|mail| mail.id).collect();
+    assert_eq!(due, ["known", "welcome"]);
+    // A mail that cannot be kept leaves no user behind.
+    let bob = new_user("bob");
+    let refused = store.insert_user_with_mail(&bob, &roles, &welcome, &known).await;
+    assert!(matches!(refused, Err(Fault::Conflict(_))), "{refused:?}");
+    assert_eq!(store.user(&bob.id).await.unwrap(), None);
 }
 
 /// Neither engine folds case or accents, trims, or takes a wildcard for anything but itself.
