@@ -253,7 +253,8 @@ pub async fn update(
     if namesake.is_some_and(|(other, _)| other.id != row.id) {
         return Err(Error::Exists { kind: "application", name: draft.name });
     }
-    let row = draft.row(row.id, row.secret_digest, row.created_at);
+    // Without a secret, the stored one stays: another may have rotated it since the read.
+    let row = draft.row(row.id, None, row.created_at);
     store.upsert_client(&row, &draft.apis, now).await?;
     Ok(view((row, draft.apis)))
 }

@@ -90,8 +90,9 @@ pub struct ClientGrant {
 }
 
 impl Store {
-    /// Makes the client, or makes it look like this row: its `created_at` stays, the secret becomes the row's. A client
-    /// that becomes disabled loses its sessions and tokens.
+    /// Makes the client, or makes it look like this row: its `created_at` stays, and so does its secret unless the row
+    /// has one: a change that read the row before a rotation cannot bring the dead secret back. A client with the method
+    /// `none` has none. A client that becomes disabled loses its sessions and tokens.
     ///
     /// # Errors
     /// [`Fault::Conflict`] for a name that is taken, or an API that does not exist.
@@ -116,10 +117,12 @@ impl Store {
             }
             let was_enabled =
                 Entity::find_by_id(&client.id).one(transaction).await?.is_some_and(|row| !row.disabled);
-            Entity::insert(row(client)?)
-                .on_conflict(OnConflict::column(Column::Id).update_columns(ALTERABLE).to_owned())
-                .exec_without_returning(transaction)
-                .await?;
+            let mut alter = OnConflict::column(Column::Id);
+            alter.update_columns(ALTERABLE);
+            if client.secret_digest.is_some() || client.auth_method == "none" {
+                alter.update_column(Column::SecretDigest);
+            }
+            Entity::insert(row(client)?).on_conflict(alter).exec_without_returning(transaction).await?;
             grant::Entity::delete_many()
                 .filter(grant::Column::ClientId.eq(&client.id))
                 .exec(transaction)
@@ -222,11 +225,10 @@ impl Store {
     }
 }
 
-/// Everything but the id and `created_at`.
-const ALTERABLE: [Column; 9] = [
+/// Everything but the id, `created_at` and the secret.
+const ALTERABLE: [Column; 8] = [
     Column::Name,
     Column::Kind,
-    Column::SecretDigest,
     Column::AuthMethod,
     Column::Grants,
     Column::Callbacks,

@@ -62,6 +62,26 @@ pub async fn a_new_secret_replaces_the_old(store: &Store) {
     assert!(!store.set_client_secret("d", &digest(5), NOW).await.unwrap());
 }
 
+pub async fn a_change_without_a_secret_keeps_the_stored_one(store: &Store) {
+    let mut client = new_client("c");
+    store.upsert_client(&client, &[], NOW).await.unwrap();
+    // Somebody reads, another rotates, and the first writes what it changed.
+    store.set_client_secret("c", &digest(5), NOW).await.unwrap();
+    client.secret_digest = None;
+    client.name = "renamed".to_owned();
+    store.upsert_client(&client, &[], NOW).await.unwrap();
+    let (row, _) = store.client("c").await.unwrap().unwrap();
+    assert_eq!((row.name.as_str(), row.secret_digest), ("renamed", Some(digest(5))));
+    client.secret_digest = Some(digest(6));
+    store.upsert_client(&client, &[], NOW).await.unwrap();
+    assert_eq!(store.client("c").await.unwrap().unwrap().0.secret_digest, Some(digest(6)));
+    // What authenticates no more keeps no secret.
+    client.secret_digest = None;
+    client.auth_method = "none".to_owned();
+    store.upsert_client(&client, &[], NOW).await.unwrap();
+    assert_eq!(store.client("c").await.unwrap().unwrap().0.secret_digest, None);
+}
+
 pub async fn disabling_and_deleting_end_sessions(store: &Store) {
     let id = user(store, "ada").await;
     let mut client = new_client("c");

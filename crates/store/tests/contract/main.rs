@@ -81,6 +81,7 @@ contracts! {
         an_unknown_api_leaves_no_client_behind,
         clients_come_by_name,
         a_new_secret_replaces_the_old,
+        a_change_without_a_secret_keeps_the_stored_one,
         disabling_and_deleting_end_sessions,
     }
     sessions {
