@@ -53,6 +53,9 @@ pub struct NewSecret {
 /// Random bytes, 32 at a time: drawn at the edge, as many as the plan turns out to need.
 pub type Draw<'a> = dyn FnMut() -> [u8; 32] + Send + 'a;
 
+/// How often nodes that apply the same at once may meet before it is an error.
+const ATTEMPTS: u32 = 8;
+
 /// Makes the store look as declared.
 ///
 /// # Errors
@@ -65,18 +68,41 @@ pub async fn apply(
     now: i64,
     fresh: &mut Draw<'_>,
 ) -> Result<Applied, Error> {
-    let present = load(store, declared).await?;
-    let changes = plan(declared, &present, options.prune)?;
-    let users = new_users(&changes, passwords, now, fresh)?;
-    let mut secrets = Vec::new();
-    if !options.dry_run {
-        let mut users = users.into_iter();
-        for change in &changes {
-            let user = matches!(change.target, Target::NewUser { .. }).then(|| users.next()).flatten();
-            secrets.extend(commit(store, change, user, now, fresh).await?);
+    let mut applied = Applied { dry_run: options.dry_run, changes: Vec::new(), secrets: Vec::new() };
+    let mut attempts = 1;
+    loop {
+        match attempt(store, declared, options, passwords, now, fresh, &mut applied).await {
+            // Another node that starts with the same declaration was first with a name: what is left is read and planned
+            // again. Each such meeting means that the other has got on.
+            Err(Error::Store(store::Fault::Conflict(_))) if attempts < ATTEMPTS => attempts += 1,
+            Err(error) => return Err(error),
+            Ok(()) => break,
         }
     }
-    Ok(Applied { dry_run: options.dry_run, changes, secrets })
+    Ok(applied)
+}
+
+/// One reading, plan and run; what was done is added to `applied`, also when a later step fails.
+async fn attempt(
+    store: &Store,
+    declared: &Declared,
+    options: Options,
+    passwords: &mut Passwords<'_>,
+    now: i64,
+    fresh: &mut Draw<'_>,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let present = load(store, declared).await?;
+    let changes = plan(declared, &present, options.prune)?;
+    let mut users = new_users(&changes, passwords, now, fresh)?.into_iter();
+    for change in changes {
+        if !options.dry_run {
+            let user = matches!(change.target, Target::NewUser { .. }).then(|| users.next()).flatten();
+            applied.secrets.extend(commit(store, &change, user, now, fresh).await?);
+        }
+        applied.changes.push(change);
+    }
+    Ok(())
 }
 
 async fn load(store: &Store, declared: &Declared) -> Result<Present, Error> {
@@ -219,7 +245,8 @@ async fn write_application(
     let digest = match (draft.auth_method, draft.digest, &present.secret_digest) {
         (AuthMethod::None, _, _) => None,
         (_, Some(given), _) => Some(given.as_bytes().to_vec()),
-        (_, None, Some(kept)) => Some(kept.clone()),
+        // The stored one stays, also where another has rotated it since the read.
+        (_, None, Some(_)) => None,
         (_, None, None) => {
             let secret = OneTimeSecret::new(fresh());
             let digest = secret.digest().as_bytes().to_vec();

@@ -271,3 +271,26 @@ async fn several_files_are_one_declaration() {
     assert!(error.contains("more.yaml:1:17: role user: is declared twice"), "{error}");
     assert!(Declared::read_file(Path::new("/nowhere.yaml")).is_err());
 }
+
+#[tokio::test]
+async fn nodes_that_start_together_with_one_declaration_all_start() {
+    let world = World::new().await;
+    let applications: String =
+        (0..6).map(|n| format!("  - name: worker-{n}\n    type: non_interactive\n")).collect();
+    let text = format!("applications:\n{applications}");
+    let declared = Declared::parse(&text, "state.yaml", world.folder.path()).unwrap();
+    let node = async |seed: u8| {
+        let (mut drawn, mut memory) = (seed, accounts::password::Memory::new());
+        let mut draw = move || {
+            drawn += 1;
+            std::array::from_fn(|n| drawn.wrapping_mul(17).wrapping_add(u8::try_from(n).unwrap_or(0)))
+        };
+        let mut passwords = Passwords { policy: &world.policy, service_name: "Example", memory: &mut memory };
+        apply(&world.store, &declared, DO, &mut passwords, NOW, &mut draw).await
+    };
+    let (one, other) = tokio::join!(node(0), node(100));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.changes.len() + other.changes.len(), 6, "each is made by one of them");
+    assert_eq!(one.secrets.len() + other.secrets.len(), 6);
+    assert_eq!(applications::list(&world.store).await.unwrap().len(), 6);
+}
