@@ -4,7 +4,7 @@ use super::{CommandError, Environment, columns, print, print_json};
 use crate::command_line::Where;
 use crate::config::Configuration;
 use crate::wiring::installation::Installation;
-use crate::wiring::policy::Policy;
+use crate::wiring::policy::{Policy, Reading};
 use crate::wiring::refusals::{self, Judged};
 use crate::wiring::{self};
 use policy::{Requirement, Rule};
@@ -111,13 +111,12 @@ impl std::fmt::Display for Findings {
 /// Looks at all of a configuration without starting anything.
 pub async fn examine(configuration: &Configuration) -> Findings {
     let mut findings = Findings { endpoints: Vec::new(), warnings: Vec::new(), problems: Vec::new() };
-    match wiring::policy::read(configuration) {
-        Err(problems) => findings.problems.extend(problems),
-        Ok(policy) => {
-            findings.warnings.extend(policy.warnings.clone());
-            findings.endpoints.extend(policy.table.rules().map(Endpoint::of));
-            examine_rooms(configuration, &policy, &mut findings).await;
-        }
+    let Reading { policy, problems } = wiring::policy::look(configuration);
+    findings.problems.extend(problems);
+    if let Some(policy) = policy {
+        findings.warnings.extend(policy.warnings.clone());
+        findings.endpoints.extend(policy.table.rules().map(Endpoint::of));
+        examine_rooms(configuration, &policy, &mut findings).await;
     }
     findings.endpoints.extend(session_endpoints(configuration));
     findings.endpoints.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));

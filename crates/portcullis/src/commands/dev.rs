@@ -18,6 +18,7 @@ use std::sync::Arc;
 /// Starts everything and runs until SIGTERM or SIGINT.
 pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), CommandError> {
     let folder = Folder::create(&arguments.dir)?;
+    let _lock = folder.lock()?;
     let start = folder.plan(arguments)?;
     let configuration = folder.configuration(&start, environment)?;
     let policy =
@@ -48,7 +49,16 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
         tls,
     };
     let signals = super::serve::Signals::listen()?;
-    let running = services::start(&configuration, plan).await?;
+    let running = services::start(&configuration, plan).await.map_err(|mut error| {
+        if error.message.contains("cannot listen") {
+            error.message.push_str(&format!(
+                "\ntry `portcullis dev --port {}`, or `--port 0` for free ones",
+                start.identity.saturating_add(1000)
+            ));
+        }
+        error
+    })?;
+    folder.remember(&start)?;
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }

@@ -2,6 +2,7 @@
 
 use super::{CommandError, Environment, columns, print, print_json, read_secret};
 use crate::command_line::{Explain, Holder};
+use crate::config::Configuration;
 use crate::wiring;
 use crate::wiring::installation::Installation;
 use policy::{Caller, OriginVerdict, Question, ScopeSet, TokenFacts};
@@ -23,21 +24,41 @@ pub async fn run(arguments: &Explain, environment: &Environment) -> Result<(), C
     if method == "cors" {
         return cors(arguments, &policy.origins, target);
     }
-    let caller = caller(arguments)?;
+    let (caller, token) = caller(arguments, configuration, &policy)?;
     let method = method.to_ascii_uppercase();
     let question = Question { method: &method, target, origin: &[], caller: caller.as_ref() };
     let explanation = policy::explain(&policy.table, &policy.origins, &question);
-    let status = explanation.verdict.as_ref().map_or_else(policy::Denial::status, |()| 200);
+    let mut steps: Vec<(&str, String)> =
+        explanation.steps.iter().map(|step| (step.name, step.outcome.clone())).collect();
+    let mut status = explanation.verdict.as_ref().map_or_else(policy::Denial::status, |()| 200);
+    match token {
+        None => {}
+        Some(Ok(())) => steps.insert(
+            0,
+            ("token", "its claims are good; signature and revocation were not looked at".to_owned()),
+        ),
+        Some(Err(refusal)) => {
+            status = 401;
+            steps = vec![
+                ("token", refusal),
+                (
+                    "verdict",
+                    "401: the token is not valid (WWW-Authenticate: Bearer error=\"invalid_token\")"
+                        .to_owned(),
+                ),
+            ];
+        }
+    }
     if arguments.place.json {
         return print_json(&json!({
             "rule": explanation.rule.map(ToString::to_string),
-            "steps": explanation.steps.iter().map(|step| json!({ "step": step.name, "outcome": step.outcome })).collect::<Vec<_>>(),
-            "allowed": explanation.verdict.is_ok(),
+            "steps": steps.iter().map(|(step, outcome)| json!({ "step": step, "outcome": outcome })).collect::<Vec<_>>(),
+            "allowed": status == 200,
             "status": status,
         }));
     }
     let rows: Vec<Vec<String>> =
-        explanation.steps.iter().map(|step| vec![step.name.to_owned(), step.outcome.clone()]).collect();
+        steps.into_iter().map(|(step, outcome)| vec![step.to_owned(), outcome]).collect();
     print(&columns(&rows));
     Ok(())
 }
@@ -60,7 +81,14 @@ fn cors(arguments: &Explain, origins: &policy::Origins, origin: &str) -> Result<
     Ok(())
 }
 
-fn caller(arguments: &Explain) -> Result<Option<Caller>, CommandError> {
+/// Who asks, and what is to be said of the token that was shown.
+type Shown = (Option<Caller>, Option<Result<(), String>>);
+
+fn caller(
+    arguments: &Explain,
+    configuration: &Configuration,
+    policy: &wiring::policy::Policy,
+) -> Result<Shown, CommandError> {
     if let Some(scopes) = &arguments.scopes {
         let scopes =
             ScopeSet::parse(scopes).map_err(|error| CommandError::usage(format!("--scopes: {error}")))?;
@@ -73,21 +101,21 @@ fn caller(arguments: &Explain) -> Result<Option<Caller>, CommandError> {
                 TokenFacts { sub: Some("example@clients"), scope: Some(&scope), ..TokenFacts::default() }
             }
         };
-        return Ok(Some(Caller::from_token(&facts)));
+        return Ok((Some(Caller::from_token(&facts)), None));
     }
-    let Some(token) = &arguments.token else { return Ok(None) };
+    let Some(token) = &arguments.token else { return Ok((None, None)) };
     let token = if token == "-" || std::path::Path::new(token).exists() {
         read_secret(std::path::Path::new(token))?.expose_secret().to_owned()
     } else {
         token.clone()
     };
-    // Only what the token says is asked for here; whether it is genuine is the gateway's question, and is said so.
-    let claims = jose::Compact::parse(&token)
-        .map_err(|error| error.to_string())
-        .and_then(|compact| jose::Claims::parse(compact.payload()).map_err(|error| error.to_string()))
-        .map_err(|error| {
-            CommandError::usage(format!("--token: not a JWT that the gateway would read: {error}"))
-        })?;
+    let unreadable = |error: String| {
+        CommandError::usage(format!("--token: neither a file nor a JWT that the gateway would read: {error}"))
+    };
+    let compact = jose::Compact::parse(&token).map_err(|error| unreadable(error.to_string()))?;
+    let claims = jose::Claims::parse(compact.payload()).map_err(|error| unreadable(error.to_string()))?;
+    let judgement =
+        judge(&claims, compact.header(), &wiring::gateway::config(configuration, policy)?.issuers);
     let facts = TokenFacts {
         sub: claims.sub.as_deref(),
         client_id: claims.client_id.as_deref(),
@@ -95,21 +123,49 @@ fn caller(arguments: &Explain) -> Result<Option<Caller>, CommandError> {
         gty: claims.gty.as_deref(),
         scope: claims.scope.as_deref(),
     };
-    Ok(Some(Caller::from_token(&facts)))
+    Ok((Some(Caller::from_token(&facts)), Some(judgement)))
+}
+
+/// All that the gateway asks of a token and that needs no key.
+fn judge(
+    claims: &jose::Claims,
+    header: &jose::Header,
+    issuers: &[gateway::IssuerConfig],
+) -> Result<(), String> {
+    let named = claims.iss.as_deref().unwrap_or_default();
+    let Some(issuer) = issuers.iter().find(|issuer| issuer.url == named) else {
+        let known: Vec<&str> = issuers.iter().map(|issuer| issuer.url.as_str()).collect();
+        return Err(format!(
+            "no issuer is called {named:?}; compared byte for byte with: {}",
+            known.join(", ")
+        ));
+    };
+    let expectations = jose::Expectations {
+        issuer: &issuer.url,
+        audience: &issuer.audience,
+        typ: match issuer.profile {
+            gateway::Profile::Rfc9068 => jose::TypRule::Rfc9068,
+            gateway::Profile::Auth0 => jose::TypRule::Auth0,
+        },
+        maximum_lifetime: issuer.maximum_token_lifetime,
+        now: crate::clock::now(),
+    };
+    jose::judge(claims, header, &expectations).map_err(|error| {
+        format!(
+            "{error} (wanted: aud {}, a life of {} s at most)",
+            issuer.audience, issuer.maximum_token_lifetime
+        )
+    })
 }
 
 /// A decision that a running gateway remembers.
-async fn past(
-    arguments: &Explain,
-    configuration: &crate::config::Configuration,
-    id: &str,
-) -> Result<(), CommandError> {
+async fn past(arguments: &Explain, configuration: &Configuration, id: &str) -> Result<(), CommandError> {
     let Some(listen) = configuration.file.operations.as_ref().and_then(|operations| operations.listen) else {
         return Err(CommandError::usage(
             "operations.listen is not configured; the running server is asked there for its last decisions",
         ));
     };
-    let found = crate::http_get::json(&format!("http://{listen}/decisions/{id}")).await;
+    let found = crate::http_get::json(&format!("http://{listen}/decisions/{}", id.trim())).await;
     match found {
         Ok(Some(decision)) if arguments.place.json => print_json(&decision),
         Ok(Some(decision)) => {
@@ -118,7 +174,7 @@ async fn past(
                 serde_json::Value::Null => "none".to_owned(),
                 other => other.to_string(),
             };
-            let rows: Vec<Vec<String>> = ["method", "path", "rule", "status", "reason"]
+            let rows: Vec<Vec<String>> = ["method", "path", "rule", "status", "reason", "detail"]
                 .into_iter()
                 .map(|key| vec![key.to_owned(), text(key)])
                 .collect();

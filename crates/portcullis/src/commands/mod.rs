@@ -93,6 +93,11 @@ pub async fn administered(
     environment: &Environment,
 ) -> Result<(crate::wiring::installation::Installation, store::Store), CommandError> {
     let installation = crate::wiring::installation::Installation::find(place, environment)?;
+    if !crate::wiring::store::has_store(&installation.configuration) {
+        return Err(CommandError::usage(
+            "this installation has no store: its users and applications are the foreign issuer's",
+        ));
+    }
     let store = crate::wiring::store::open(&installation.configuration, installation.dev.is_none()).await?;
     Ok((installation, store))
 }

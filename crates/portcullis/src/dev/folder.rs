@@ -79,7 +79,7 @@ impl Folder {
         )))
     }
 
-    /// Decides ports and addresses of a start, and remembers them.
+    /// Decides ports and addresses of a start.
     pub fn plan(&self, dev: &Dev) -> Result<LastStart, ConfigError> {
         let before = self.last_start().ok();
         let (identity, gateway, operations) = match dev.port {
@@ -123,8 +123,30 @@ impl Folder {
             frontends: dev.frontends.clone(),
             tls: dev.tls,
         };
-        self.write("dev.json", &plan)?;
         Ok(plan)
+    }
+
+    /// Remembers a start that succeeded: one that did not must not lead commands to somebody else's server.
+    pub fn remember(&self, start: &LastStart) -> Result<(), ConfigError> {
+        self.write("dev.json", start)
+    }
+
+    /// Takes the folder for this process, until the file is closed: two starts on one store would take each other's ports.
+    pub fn lock(&self) -> Result<std::fs::File, ConfigError> {
+        let path = self.path.join("lock");
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| cannot_write(&path, &error))?;
+        file.try_lock().map_err(|_| {
+            ConfigError::Invalid(format!(
+                "another `portcullis dev` runs on {}: stop it, or take another folder with --dir",
+                self.path.display()
+            ))
+        })?;
+        Ok(file)
     }
 
     /// What the last start was told.

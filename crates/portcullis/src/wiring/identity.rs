@@ -14,7 +14,7 @@ const DEFAULT_MINIMUM_LENGTH: usize = 15;
 const REFRESH_IDLE: i64 = 14 * 86_400;
 const REFRESH_ABSOLUTE: i64 = 90 * 86_400;
 /// No access token lives longer anywhere: what was revoked is remembered for as long.
-pub const LONGEST_TOKEN: i64 = 24 * 3600;
+pub const LONGEST_TOKEN: i64 = admin::apis::MAXIMUM_TOKEN_LIFETIME;
 
 /// Whether this installation has an issuer: one that is delegated may go without.
 pub fn has_issuer(configuration: &Configuration) -> bool {

@@ -84,6 +84,8 @@ async fn decision(State(operations): State<Operations>, Path(id): Path<String>) 
             "status": decision.status,
             "rule": decision.rule,
             "reason": decision.reason,
+            "detail": decision.detail,
+            "observed": decision.observed,
         }))
         .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

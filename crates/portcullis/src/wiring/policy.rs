@@ -16,8 +16,24 @@ pub struct Policy {
     pub warnings: Vec<String>,
 }
 
-/// Reads document and routes. Errors are complete: all that would refuse to start, not the first.
+/// What was read, and all that would refuse to start.
+pub struct Reading {
+    /// The policy, where it can be put together at all.
+    pub policy: Option<Policy>,
+    /// What is wrong with it.
+    pub problems: Vec<String>,
+}
+
+/// Reads document and routes; any problem refuses.
 pub fn read(configuration: &Configuration) -> Result<Policy, Vec<String>> {
+    match look(configuration) {
+        Reading { policy: Some(policy), problems } if problems.is_empty() => Ok(policy),
+        Reading { problems, .. } => Err(problems),
+    }
+}
+
+/// Reads document and routes. Problems are complete: all that would refuse to start, not the first.
+pub fn look(configuration: &Configuration) -> Reading {
     let section = configuration.file.gateway.clone().unwrap_or_default();
     let development = configuration.environment == Environment::Development;
     let mut problems = Vec::new();
@@ -59,12 +75,8 @@ pub fn read(configuration: &Configuration) -> Result<Policy, Vec<String>> {
     for lost in openapi.iter().flat_map(OpenApi::unreachable) {
         warnings.push(format!("{} is never reached: {}", lost.operation, lost.why));
     }
-    match (table, origins) {
-        (Some(table), Some(origins)) if problems.is_empty() => {
-            Ok(Policy { table, origins, openapi, warnings })
-        }
-        _ => Err(problems),
-    }
+    let policy = table.zip(origins).map(|(table, origins)| Policy { table, origins, openapi, warnings });
+    Reading { policy, problems }
 }
 
 /// Scopes that rules demand and nobody can ever hold: the store's API does not know them.
