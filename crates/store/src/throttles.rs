@@ -1,9 +1,12 @@
 //! Counters per bucket and window: atomic over nodes, and they survive restarts.
 
+use std::sync::Arc;
+
 use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query};
 
+use crate::transaction::Transaction;
 use crate::{Fault, Store};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -45,6 +48,64 @@ impl Store {
         window_seconds: i64,
         now: i64,
     ) -> Result<Taken, Fault> {
+        let connections = self.inner.connections.load_full();
+        Self::take(&connections.write, key, limit, window_seconds, now).await
+    }
+
+    /// Takes one from each bucket (key, limit, window in seconds) in order and in one transaction, up to the first that is
+    /// empty: what was taken before it stays taken. The last answer says whether all allowed it.
+    ///
+    /// # Errors
+    /// When the database fails: then the caller refuses.
+    pub async fn take_throttles(&self, buckets: &[(&str, u32, i64)], now: i64) -> Result<Vec<Taken>, Fault> {
+        let buckets: Arc<[(String, u32, i64)]> =
+            buckets.iter().map(|(key, limit, window)| ((*key).to_owned(), *limit, *window)).collect();
+        self.write(move |transaction: Transaction| {
+            let buckets = Arc::clone(&buckets);
+            async move {
+                let mut all = Vec::with_capacity(buckets.len());
+                for (key, limit, window) in buckets.iter() {
+                    let taken = Self::take(&*transaction, key, *limit, *window, now).await?;
+                    all.push(taken);
+                    if !taken.allowed {
+                        break;
+                    }
+                }
+                Ok(all)
+            }
+        })
+        .await
+    }
+
+    /// After a success: empties some buckets and gives one back to others, in one transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn settle_throttles(&self, clear: &[&str], give_back: &[&str]) -> Result<(), Fault> {
+        let owned = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Arc<[String]>>();
+        let (clear, give_back) = (owned(clear), owned(give_back));
+        self.write(move |transaction: Transaction| {
+            let (clear, give_back) = (Arc::clone(&clear), Arc::clone(&give_back));
+            async move {
+                for key in clear.iter() {
+                    Entity::delete_by_id(key).exec(&*transaction).await?;
+                }
+                for key in give_back.iter() {
+                    give_back_one(&*transaction, key).await?;
+                }
+                Ok(())
+            }
+        })
+        .await
+    }
+
+    async fn take(
+        connection: &impl ConnectionTrait,
+        key: &str,
+        limit: u32,
+        window_seconds: i64,
+        now: i64,
+    ) -> Result<Taken, Fault> {
         if limit == 0 {
             return Ok(Taken { allowed: false, count: 0, window_start: now });
         }
@@ -71,15 +132,14 @@ impl Store {
             )
             .returning(Query::returning().columns([Column::Taken, Column::WindowStart]));
 
-        let connections = self.inner.connections.load_full();
-        if let Some(row) = connections.write.query_one(&take).await? {
+        if let Some(row) = connection.query_one(&take).await? {
             return Ok(Taken {
                 allowed: true,
                 count: count(row.try_get("", "taken")?),
                 window_start: row.try_get("", "window_start")?,
             });
         }
-        let row = Entity::find_by_id(key).one(&connections.write).await?;
+        let row = Entity::find_by_id(key).one(connection).await?;
         // Cleared in between: the caller is told no, and the next one starts anew.
         Ok(row.map_or(Taken { allowed: false, count: limit, window_start: now }, |row| Taken {
             allowed: false,
@@ -104,14 +164,18 @@ impl Store {
     /// When the database fails.
     pub async fn give_back_throttle(&self, key: &str) -> Result<(), Fault> {
         let connections = self.inner.connections.load_full();
-        Entity::update_many()
-            .col_expr(Column::Taken, Expr::col(Column::Taken).sub(1_i64))
-            .filter(Column::Bucket.eq(key))
-            .filter(Column::Taken.gt(0_i64))
-            .exec(&connections.write)
-            .await?;
-        Ok(())
+        give_back_one(&connections.write, key).await
     }
+}
+
+async fn give_back_one(connection: &impl ConnectionTrait, key: &str) -> Result<(), Fault> {
+    Entity::update_many()
+        .col_expr(Column::Taken, Expr::col(Column::Taken).sub(1_i64))
+        .filter(Column::Bucket.eq(key))
+        .filter(Column::Taken.gt(0_i64))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 fn count(taken: i64) -> u32 {

@@ -122,6 +122,7 @@ contracts! {
         an_attempt_is_given_back,
         a_limit_of_zero_allows_nothing,
         a_clock_that_was_wrong_does_not_lock_for_ever,
+        several_are_taken_up_to_the_first_that_is_empty,
     }
     outbox {
         due_mail_is_claimed_for_the_lease,

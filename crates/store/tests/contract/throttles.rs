@@ -57,3 +57,15 @@ pub async fn a_clock_that_was_wrong_does_not_lock_for_ever(store: &Store) {
     // A node that is a few seconds behind does not open the window again.
     assert!(!store.take_throttle("bucket", 1, 60, NOW - 5).await.unwrap().allowed);
 }
+
+pub async fn several_are_taken_up_to_the_first_that_is_empty(store: &Store) {
+    assert!(store.take_throttle("narrow", 1, 60, NOW).await.unwrap().allowed);
+    let taken =
+        store.take_throttles(&[("wide", 5, 60), ("narrow", 1, 60), ("never", 5, 60)], NOW).await.unwrap();
+    assert_eq!(taken.iter().map(|taken| taken.allowed).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(store.take_throttle("wide", 5, 60, NOW).await.unwrap().count, 2, "what was taken stays taken");
+    assert_eq!(store.take_throttle("never", 5, 60, NOW).await.unwrap().count, 1);
+    store.settle_throttles(&["narrow", "unknown"], &["wide"]).await.unwrap();
+    assert!(store.take_throttle("narrow", 1, 60, NOW).await.unwrap().allowed);
+    assert_eq!(store.take_throttle("wide", 5, 60, NOW).await.unwrap().count, 2);
+}
