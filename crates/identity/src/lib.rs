@@ -144,12 +144,6 @@ impl Identity {
         Ok(())
     }
 
-    /// Forgets every remembered client and API: after a gap in the change feed.
-    pub fn forget_all(&self) {
-        self.inner.clients.forget_all();
-        self.inner.apis.forget_all();
-    }
-
     /// Takes other frontend origins, as a reload of the configuration brings them.
     pub fn replace_frontend_origins(&self, origins: policy::Origins) {
         self.inner.frontend_origins.store(Arc::new(origins));

@@ -4,7 +4,7 @@ use policy::ScopeSet;
 use secrecy::SecretString;
 
 use crate::client_credentials::narrow;
-use crate::error::{ErrorCode, OAuthError};
+use crate::error::OAuthError;
 use crate::one_time_secret::{Digest, OneTimeSecret};
 
 /// How long refresh tokens live, in seconds.
@@ -119,18 +119,6 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The answer to the client: it does not learn which of the reasons it was.
-    #[must_use]
-    pub fn to_error(&self) -> OAuthError {
-        match self {
-            Self::Scope(error) => error.clone(),
-            _ => OAuthError::new(
-                ErrorCode::InvalidGrant,
-                "the refresh token is unknown, used, expired or revoked",
-            ),
-        }
-    }
-
     /// The session that must be ended because of it.
     #[must_use]
     pub fn ends_session(&self) -> Option<&str> {
@@ -179,6 +167,7 @@ pub fn redeem(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
     use secrecy::ExposeSecret;
 
     const LIFETIMES: Lifetimes = Lifetimes { idle: 100, absolute: 1_000 };
@@ -232,7 +221,6 @@ mod tests {
         ] {
             let found = redeemed(&stored, now).unwrap_err();
             assert_eq!(found, refusal, "{what}");
-            assert_eq!(found.to_error(), Refusal::Unknown.to_error(), "{what}");
             assert_eq!(found.ends_session().is_some(), what.starts_with("used"), "{what}");
         }
         assert_eq!(redeem(None, "app", None, &LIFETIMES, 0, [1; 32]).unwrap_err(), Refusal::Unknown);
@@ -243,7 +231,7 @@ mod tests {
         let narrowed = redeem(Some(&stored()), "app", Some("read"), &LIFETIMES, 0, [1; 32]).unwrap();
         assert_eq!(narrowed.scope.to_string(), "read");
         let widened = redeem(Some(&stored()), "app", Some("read admin"), &LIFETIMES, 0, [1; 32]).unwrap_err();
-        assert_eq!(widened.to_error().code(), ErrorCode::InvalidScope);
+        assert!(matches!(&widened, Refusal::Scope(error) if error.code() == ErrorCode::InvalidScope));
         assert_eq!(widened.ends_session(), None);
     }
 
