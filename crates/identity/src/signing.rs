@@ -50,12 +50,15 @@ impl Keys {
         Ok(Self { held, published })
     }
 
-    /// The key that signs now: of those in force the one that began last.
+    /// The key that signs now: of those in force the one that began last. Where the last of them was revoked while its
+    /// successor waits, the successor begins early: caches that do not know it yet ask again, and nobody's login fails.
     pub(crate) fn signing(&self, now: i64) -> Result<&PrivateKey, Fault> {
-        self.held
-            .iter()
-            .filter(|held| held.signs_from <= now && held.retires_at.is_none_or(|end| now < end))
-            .max_by_key(|held| (held.signs_from, held.key.kid()))
+        let living = || self.held.iter().filter(|held| held.retires_at.is_none_or(|end| now < end));
+        let in_force = living()
+            .filter(|held| held.signs_from <= now)
+            .max_by_key(|held| (held.signs_from, held.key.kid()));
+        in_force
+            .or_else(|| living().min_by_key(|held| (held.signs_from, held.key.kid())))
             .map(|held| &held.key)
             .ok_or(Fault::NoSigningKey)
     }

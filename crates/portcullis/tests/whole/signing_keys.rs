@@ -80,6 +80,12 @@ async fn the_next_key_is_published_before_it_signs() {
     assert_eq!(signer(&login(&here).await), old, "the next key signs when every cache knows it");
     // A second rotation while one waits is the same one.
     assert_eq!(command(&here, &["rotate"]).await["kid"], next.as_str());
+    // The old one is stolen while its successor waits: the successor begins early, and nobody's login fails.
+    command(&here, &["revoke", &old]).await;
+    until("the revoked key's tokens are refused", async || here.notes(&token).await == 401).await;
+    let early = login(&here).await;
+    assert_eq!(signer(&early), next);
+    until("what it signs passes", async || here.notes(&early).await == 200).await;
     here.stop().await;
 }
 
