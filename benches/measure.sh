@@ -164,6 +164,13 @@ median() {
 
 quotient() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", a / b }'; }
 
+# ratio COLUMN FILE FILE: the median of the ratios of each round, so that a machine whose speed drifts between rounds does
+# not judge one server by a slow moment and the other by a quick one.
+ratio() {
+    paste "$2" "$3" | awk -v column="$1" '{ printf "%.4f\n", $column / $(column + NF / 2) }' >"$WORK/ratios"
+    median 1 "$WORK/ratios" | awk '{ printf "%.3f\n", $1 }'
+}
+
 # figure NAME MEASURED REFERENCE VALUE RELATION TARGET: one line of the table. RELATION is <= or >=.
 FIGURES=${FIGURES:-}
 figure() {
