@@ -110,6 +110,12 @@ impl<'s> Exchange<'s> {
         // First of all, since the page may read every answer, refusals too.
         let origin = Origin::of(request.headers(), &config.origins);
         notes.frontend = origin.frontend();
+        if !target::is_framed_once(request.headers()) {
+            return Err(Problem::bad_request(
+                "malformed_framing",
+                "the length of the body is said twice, or in a coding other than chunked",
+            ));
+        }
         let host = self.enforce(target::one_host(&request), notes)?;
         let path = self.enforce(path.as_ref().map_err(|why| Denial::AmbiguousPath(*why)), notes)?;
         if let Some(path) = path

@@ -1,6 +1,6 @@
 //! Which host and which path a request is for, when the two places that may say so agree.
 
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Version};
 use policy::Denial;
 
@@ -27,6 +27,18 @@ pub(crate) fn one_host<B>(request: &Request<B>) -> Result<HeaderValue, Denial> {
         (None, _) => return Err(malformed("no Host")),
     };
     if is_host(host.as_bytes()) { Ok(host) } else { Err(malformed("Host is no host name")) }
+}
+
+/// Whether the body's length is said in one way: chunked, once, or one Content-Length (RFC 9112 section 6). Both together, and
+/// one length said twice alike, are tolerated by the parser, which forwards one request.
+pub(crate) fn is_framed_once(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    chunked && headers.get_all(CONTENT_LENGTH).iter().nth(1).is_none()
 }
 
 /// The request target as policy reads it: path and query. The forms that have no path give what is refused as

@@ -29,6 +29,8 @@ async fn rfc9112_malformed_framing_is_400_and_closes() {
         ("a list of lengths", "Content-Length: 4, 4\r\n"),
         ("a signed length", "Content-Length: +4\r\n"),
         ("no number", "Content-Length: four\r\n"),
+        ("chunked twice", "Transfer-Encoding: chunked, chunked\r\n"),
+        ("another coding", "Transfer-Encoding: gzip, chunked\r\n"),
         ("chunked, not last", "Transfer-Encoding: chunked, identity\r\n"),
         ("chunked in parts", "Transfer-Encoding: xchunked\r\n"),
         ("a tab before", "Transfer-Encoding:\x0bchunked\r\n"),
