@@ -14,6 +14,8 @@ const WALLS: [(&str, &[&str]); 12] = [
     ("store", &[]),
     ("identity", &["accounts", "jose", "oauth", "policy", "store"]),
     ("admin", &["accounts", "oauth", "policy", "store"]),
+    // Database credentials: its journal rests in the store.
+    ("steward", &["store"]),
     // No line to the store, so no way to a password hash.
     ("gateway", &["jose", "policy"]),
     // Stands outside, so that it cannot share the others' mistakes.
@@ -23,7 +25,7 @@ const WALLS: [(&str, &[&str]); 12] = [
     ("benches", &[]),
     (
         "portcullis",
-        &["accounts", "admin", "audit", "gateway", "identity", "jose", "oauth", "policy", "store"],
+        &["accounts", "admin", "audit", "gateway", "identity", "jose", "oauth", "policy", "steward", "store"],
     ),
 ];
 

@@ -1,0 +1,9 @@
+//! The steward of the databases' credentials: that a password is required and strong, that it is changed without an
+//! outage, where it is delivered, and that the database is out of a stranger's reach.
+//!
+//! What is decided is pure and takes time and randomness as arguments; what touches a database, a file or a platform
+//! stands beside it and decides nothing.
+
+mod credential;
+
+pub use credential::{Credential, CredentialError};
