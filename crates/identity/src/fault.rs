@@ -43,3 +43,12 @@ pub enum Fault {
     #[error("a request's task ended without an answer")]
     TaskLost,
 }
+
+impl From<store::SealFault> for Fault {
+    fn from(fault: store::SealFault) -> Self {
+        match fault {
+            store::SealFault::KeyLength(length) => Self::KeyEncryptionKeyLength(length),
+            store::SealFault::Broken(what) => Self::SealBroken(what),
+        }
+    }
+}

@@ -21,7 +21,6 @@ mod password_reset;
 mod passwords;
 mod respond;
 mod routes;
-mod seal;
 mod session;
 mod signing;
 mod sources;
@@ -34,7 +33,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use oauth::{client::Client, client_credentials};
 use secrecy::SecretSlice;
-use store::Store;
+use store::{Seal, Store};
 
 pub use config::{Config, MailConfig, Mode, SessionCaller, SessionConfig};
 pub use fault::Fault;
@@ -45,7 +44,6 @@ pub use sources::{Clock, Fresh};
 
 use hashing_pool::HashingPool;
 use known::Known;
-use seal::Seal;
 use signing::Keys;
 use token::SecretGate;
 

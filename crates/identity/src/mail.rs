@@ -13,8 +13,8 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
+use store::Seal;
 
-use crate::seal::Seal;
 use crate::{Fault, Fresh, Identity, MailConfig};
 
 /// Between two looks at the outbox when nothing woke the task.

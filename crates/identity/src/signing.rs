@@ -11,8 +11,8 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use bytes::Bytes;
 use jose::{Algorithm, KeySet, PrivateKey};
+use store::Seal;
 
-use crate::seal::Seal;
 use crate::{Fault, Fresh, Identity};
 
 /// Seconds that a new key is published before it signs. The key set may be cached for [`crate::jwks::MAXIMUM_AGE`] by rule and ten
