@@ -5,5 +5,9 @@
 //! stands beside it and decides nothing.
 
 mod credential;
+pub mod rotation;
+mod steward;
+pub mod delivery;
 
 pub use credential::{Credential, CredentialError};
+pub use steward::Steward;
