@@ -4,10 +4,12 @@
 //! What is decided is pure and takes time and randomness as arguments; what touches a database, a file or a platform
 //! stands beside it and decides nothing.
 
+pub mod connect;
 mod credential;
+pub mod delivery;
 pub mod rotation;
 mod steward;
-pub mod delivery;
+pub mod verifier;
 
 pub use credential::{Credential, CredentialError};
 pub use steward::Steward;
