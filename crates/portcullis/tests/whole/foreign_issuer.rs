@@ -6,38 +6,9 @@ use testkit::node::MockIssuer;
 use testkit::ports;
 use testkit::server::Server;
 
-use crate::world::World;
+use crate::world::{Caller, World, openapi};
 
 const AUDIENCE: &str = "https://api.example.com";
-
-const OPENAPI: &str = r#"
-openapi: 3.0.3
-info: { title: Notes, version: "1" }
-paths:
-  /notes:
-    get:
-      security: [{ login: [read:notes] }]
-      responses: { "200": { description: the notes } }
-  /report:
-    get:
-      security: [{ machine: [read:report] }]
-      responses: { "200": { description: the report } }
-components:
-  securitySchemes:
-    login:
-      type: oauth2
-      flows:
-        authorizationCode:
-          authorizationUrl: https://id.example.com/authorize
-          tokenUrl: https://id.example.com/oauth/token
-          scopes: { read:notes: read notes }
-    machine:
-      type: oauth2
-      flows:
-        clientCredentials:
-          tokenUrl: https://id.example.com/oauth/token
-          scopes: { read:report: read the report }
-"#;
 
 struct Delegating {
     world: World,
@@ -52,8 +23,10 @@ impl Delegating {
         let issuer = MockIssuer::start().await;
         let backend = Server::echo().await;
         let folder = tempfile::tempdir().unwrap();
-        let openapi = folder.path().join("openapi.yaml");
-        std::fs::write(&openapi, OPENAPI).unwrap();
+        let notes_and_report =
+            openapi(&[("/notes", Caller::User, "read:notes"), ("/report", Caller::Client, "read:report")]);
+        let openapi = folder.path().join("openapi.json");
+        std::fs::write(&openapi, notes_and_report).unwrap();
         let unreachable = format!("http://{}/", ports::refusing());
         let configuration = format!(
             r#"

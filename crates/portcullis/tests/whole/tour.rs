@@ -5,31 +5,7 @@ use std::fmt::Write as _;
 use testkit::process::{self, Program};
 use testkit::server::Server;
 
-use crate::world::portcullis;
-
-/// An OpenAPI document whose endpoints users alone may call.
-const FOR_USERS: &str = r#"
-openapi: 3.0.3
-info: { title: Diary, version: "1" }
-paths:
-  /diary:
-    get:
-      security: [{ login: [read:diary] }]
-      responses: { "200": { description: the diary } }
-  /drafts:
-    get:
-      security: [{ login: [read:drafts] }]
-      responses: { "200": { description: the drafts } }
-components:
-  securitySchemes:
-    login:
-      type: oauth2
-      flows:
-        authorizationCode:
-          authorizationUrl: https://id.example.com/authorize
-          tokenUrl: https://id.example.com/oauth/token
-          scopes: { read:diary: read the diary, read:drafts: read the drafts }
-"#;
+use crate::world::{Caller, openapi, portcullis};
 
 /// The printed text to its last line.
 async fn printed(program: &mut Program) -> String {
@@ -107,8 +83,10 @@ async fn the_printed_token_and_calls_work_when_pasted() {
 async fn where_users_alone_may_call_a_sign_up_and_a_login_are_printed_and_work() {
     let backend = Server::echo().await;
     let folder = tempfile::tempdir().unwrap();
-    let openapi = folder.path().join("openapi.yaml");
-    std::fs::write(&openapi, FOR_USERS).unwrap();
+    let for_users =
+        openapi(&[("/diary", Caller::User, "read:diary"), ("/drafts", Caller::User, "read:drafts")]);
+    let openapi = folder.path().join("openapi.json");
+    std::fs::write(&openapi, for_users).unwrap();
     let mut command = portcullis(&["dev", "--port", "0", "--upstream"]);
     command.arg(backend.url().trim_end_matches('/')).arg("--openapi").arg(openapi);
     command.arg("--dir").arg(folder.path().join("state"));

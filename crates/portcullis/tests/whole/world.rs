@@ -105,6 +105,44 @@ impl World {
     }
 }
 
+/// Whose tokens an endpoint of [`openapi`] wants.
+#[derive(Clone, Copy)]
+pub enum Caller {
+    User,
+    Client,
+}
+
+/// An OpenAPI document with a GET for each path, which wants the scope of such a caller.
+pub fn openapi(endpoints: &[(&str, Caller, &str)]) -> String {
+    let (mut paths, mut login, mut machine) = (json!({}), json!({}), json!({}));
+    for (path, caller, scope) in endpoints {
+        let (scheme, scopes) = match caller {
+            Caller::User => ("login", &mut login),
+            Caller::Client => ("machine", &mut machine),
+        };
+        scopes[scope] = json!(format!("to {scope}"));
+        paths[path] = json!({ "get": {
+            "security": [{ scheme: [scope] }],
+            "responses": { "200": { "description": "an answer" } },
+        } });
+    }
+    let token = "https://id.example.com/oauth/token";
+    let (code, credentials) = (
+        json!({ "authorizationUrl": "https://id.example.com/authorize", "tokenUrl": token, "scopes": login }),
+        json!({ "tokenUrl": token, "scopes": machine }),
+    );
+    json!({
+        "openapi": "3.0.3",
+        "info": { "title": "A backend", "version": "1" },
+        "paths": paths,
+        "components": { "securitySchemes": {
+            "login": { "type": "oauth2", "flows": { "authorizationCode": code } },
+            "machine": { "type": "oauth2", "flows": { "clientCredentials": credentials } },
+        } },
+    })
+    .to_string()
+}
+
 /// The access token of an answer.
 pub fn access_token(reply: &Reply) -> String {
     reply.json()["access_token"]
