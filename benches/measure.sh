@@ -9,6 +9,7 @@ set -euo pipefail
 export LC_ALL=C
 
 BENCHES=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export BENCHES # the scripts of wrk read requests.lua there
 REPOSITORY=$(dirname "$BENCHES")
 SERVER_CORE=${SERVER_CORE:-0}
 LOAD_CORE=${LOAD_CORE:-1}
