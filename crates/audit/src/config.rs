@@ -2,6 +2,7 @@
 //! configuration. All of it is plain data; the auditor knows no type of another room.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,7 +62,9 @@ pub struct Config {
 
     /// Portcullis's own store.
     pub store: Option<Location>,
-    /// Each `[[database]]`, by name.
+    /// What `[[database]] name = "store"` says of it; that table is not repeated in `databases`.
+    pub store_stewardship: Stewardship,
+    /// Each other `[[database]]`, by name.
     pub databases: Vec<Database>,
     /// `[audit] database`: read-only; searched for passwords like the store.
     pub database: Option<Location>,
@@ -82,6 +85,16 @@ pub struct Config {
     pub examples: BTreeMap<String, String>,
     /// `[audit] state`: keeps a token for the next run; none keeps nothing.
     pub state: Option<PathBuf>,
+    /// `[audit] outside`: files with reports of `portcullis probe`, whose paths are already those of the file system.
+    pub outside: Vec<PathBuf>,
+    /// `[audit.railway]`; none: not on Railway, or nobody gave a token.
+    pub railway: Option<Railway>,
+    /// Where a database is, or was, known to be offered to the internet: `DATABASE_PUBLIC_URL`, or
+    /// `RAILWAY_TCP_PROXY_DOMAIN` and `_PORT` joined by a colon, where the environment has them. The reports from outside
+    /// must speak of each. `host:port` or a PostgreSQL URL, whose password is not looked at.
+    pub public_candidates: Vec<String>,
+    /// The DNS server that names are asked of; none: the system's. For tests.
+    pub resolver: Option<SocketAddr>,
     /// `[audit] document`, parsed; its numbers are compared with the configuration's.
     pub document: Option<Document>,
 }
@@ -110,6 +123,7 @@ impl Config {
             frontend_origins: Vec::new(),
             api_key_header: "API-Key".into(),
             store: None,
+            store_stewardship: Stewardship::default(),
             databases: Vec::new(),
             database: None,
             client: None,
@@ -120,6 +134,10 @@ impl Config {
             failing: None,
             examples: BTreeMap::new(),
             state: None,
+            outside: Vec::new(),
+            railway: None,
+            public_candidates: Vec::new(),
+            resolver: None,
             document: None,
         }
     }
@@ -134,7 +152,8 @@ pub enum Mode {
     Delegated,
 }
 
-/// The X of "the JWT expires after X minutes", and the setting that it comes from.
+/// The X of a line ("the JWT expires after X minutes", "the password is rotated every X months"), and the setting that
+/// it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// Seconds.
@@ -219,8 +238,50 @@ pub enum Location {
 pub struct Database {
     /// Its name in the configuration.
     pub name: String,
-    /// How to open it.
+    /// How to open it: once adopted, with the username and password in the steward's secret.
     pub location: Location,
+    /// What the rest of the table says.
+    pub stewardship: Stewardship,
+}
+
+/// What is promised of a database's password, and what the steward says that it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stewardship {
+    /// `maximum_password_age`, or its default, with that as the source: the X of A4.
+    pub maximum_password_age: Option<Lifetime>,
+    /// `dead_man_switch`: the server itself must refuse a password that is too old.
+    pub dead_man_switch: bool,
+    /// The journal's report of the last rotation that came to its end; none: there was none, or it cannot be read.
+    pub last_rotation: Option<Attested>,
+}
+
+/// What the steward's journal says of its last rotation: an attestation, which proves nothing alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attested {
+    /// Unix seconds, when RETIRED was reached.
+    pub finished_at: i64,
+    /// The generation that is in use since then.
+    pub generation: i64,
+    /// Whether the previous password was tried and refused then; none: it was not tried.
+    pub previous_refused: Option<bool>,
+}
+
+/// `[audit.railway]`.
+#[derive(Clone)]
+pub struct Railway {
+    /// `token_file`: a project token, which is good for one environment.
+    pub token: SecretString,
+    /// The project's id.
+    pub project: String,
+    /// The id of the environment that is audited.
+    pub environment: String,
+    /// `url`, or [`Railway::API`].
+    pub url: String,
+}
+
+impl Railway {
+    /// Railway's public interface.
+    pub const API: &'static str = "https://backboard.railway.com/graphql/v2";
 }
 
 /// The auditor's own client.

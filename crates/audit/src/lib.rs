@@ -14,6 +14,8 @@ pub mod document;
 pub mod evidence;
 mod exercise;
 pub mod measures;
+mod names;
+pub mod probe;
 pub mod report;
 pub mod since;
 pub mod verdict;

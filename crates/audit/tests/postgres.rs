@@ -15,7 +15,11 @@ use testkit::postgres::Postgres;
 fn config(url: String, password: &str) -> Config {
     let mut config = Config::new("http://127.0.0.1:9", "http://127.0.0.1:9/", "a", Arc::new(|| 0));
     let location = Location::Postgres { url, password: Some(password.to_owned().into()) };
-    config.databases = vec![Database { name: "backend".into(), location: location.clone() }];
+    config.databases = vec![Database {
+        name: "backend".into(),
+        location: location.clone(),
+        stewardship: audit::config::Stewardship::default(),
+    }];
     config.database = Some(location);
     config
 }

@@ -62,7 +62,8 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
             path(&database.password_file).as_deref(),
             database.password.as_ref(),
         )?;
-        config.databases.push(Database { name, location: Location::Postgres { url, password } });
+        let location = Location::Postgres { url, password };
+        config.databases.push(Database { name, location, stewardship: audit::config::Stewardship::default() });
     }
     config.database = match &section.database {
         None => None,
