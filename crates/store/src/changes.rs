@@ -24,6 +24,8 @@ pub mod kind {
     pub const API: &str = "api";
     /// A role changed; the key is its name.
     pub const ROLE: &str = "role";
+    /// A database has a new credential; the key is the database's name in the configuration.
+    pub const DATABASE_CREDENTIAL: &str = "database_credential";
 }
 
 /// A change.

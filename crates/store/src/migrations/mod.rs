@@ -1,6 +1,7 @@
 //! The schema's history, one file a step, for both engines at once. A step that has been released is never edited.
 
 mod m0001_beginning;
+mod m0002_rotations;
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -12,7 +13,7 @@ struct Steps;
 
 impl MigratorTrait for Steps {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_beginning::Step)]
+        vec![Box::new(m0001_beginning::Step), Box::new(m0002_rotations::Step)]
     }
 }
 
@@ -39,6 +40,12 @@ pub(crate) async fn bring_up_to_date(store: &Store) -> Result<(), Fault> {
             Steps::up(transaction, None).await.map_err(unknown_step)
         })
         .await
+}
+
+/// Whether the database has every step that this program knows, and none that it does not know.
+pub(crate) async fn is_complete(database: &sea_orm::DatabaseConnection) -> Result<bool, Fault> {
+    let steps = Steps::get_migration_with_status_read_only(database).await.map_err(unknown_step)?;
+    Ok(steps.iter().all(|step| step.status() == MigrationStatus::Applied))
 }
 
 /// The migrator says "Migration file of version 'x' is missing" of a step that it does not know.

@@ -15,6 +15,7 @@ mod outbox;
 mod password_resets;
 mod races;
 mod roles;
+mod rotations;
 mod schema_twins;
 mod server;
 mod sessions;
@@ -100,6 +101,14 @@ contracts! {
         a_link_dies_on_the_second,
         link_and_mail_are_one,
         nobody_has_no_link,
+    }
+    rotations {
+        a_journal_begins_once,
+        a_step_replaces_what_was_read,
+        generations_only_grow_and_nodes_hear_of_them,
+        nodes_give_signs_of_life,
+        a_journal_is_forgotten_with_its_nodes,
+        one_of_sixteen_takes_a_step,
     }
     signing_keys {
         keys_come_oldest_first,
