@@ -103,13 +103,6 @@ impl Configuration {
         })?;
         let mut warnings = Vec::new();
         let environment = effective_environment(file.environment, source.environment, &mut warnings);
-        if file.database.as_ref().is_some_and(|databases| !databases.is_empty()) {
-            warnings.push(
-                "[[database]]: this version does not rotate or watch managed databases; the section is read and \
-                 kept for one that does"
-                    .to_owned(),
-            );
-        }
         Ok(Configuration {
             file,
             folder,

@@ -7,6 +7,7 @@ use policy::RouteConfig;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use steward::delivery::WrittenPlace;
 
 macro_rules! section {
     ($(#[$meta:meta])* $name:ident { $($field:ident : $kind:ty),* $(,)? }) => {
@@ -116,7 +117,7 @@ section! {
 }
 
 section! {
-    /// `[[database]]`: read, and looked after by a later version.
+    /// `[[database]]`: a database whose credentials the steward looks after; the name `store` means Portcullis's own.
     Database {
         name: String,
         url: String,
@@ -126,7 +127,8 @@ section! {
         administrator: SecretReference,
         maximum_password_age: Span,
         dead_man_switch: bool,
-        secret: toml::Table,
+        grace: Span,
+        secret: WrittenPlace<SecretReference>,
     }
 }
 
@@ -228,6 +230,17 @@ section! {
         examples: BTreeMap<String, String>,
         state: PathBuf,
         outside: Vec<PathBuf>,
-        railway: toml::Table,
+        railway: AuditRailway,
+    }
+}
+
+section! {
+    /// `[audit.railway]`: the platform is asked for TCP proxies of every service.
+    AuditRailway {
+        token_file: PathBuf,
+        token: SecretReference,
+        project: String,
+        environment: String,
+        url: String,
     }
 }

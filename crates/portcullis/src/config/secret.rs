@@ -24,14 +24,20 @@ pub const NOT_HERE: &str = "a secret does not stand in the configuration: write 
 
 impl<'de> Deserialize<'de> for SecretReference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        // The text is not repeated: it may be the secret.
+        Self::parse(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom(NOT_HERE))
+    }
+}
+
+impl SecretReference {
+    /// Reads `env:NAME` and `credential:NAME`; all else is none.
+    pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => Ok(SecretReference::Environment(name.to_owned())),
+            Some(("env", name)) if !name.is_empty() => Some(SecretReference::Environment(name.to_owned())),
             Some(("credential", name)) if !name.is_empty() && !name.contains('/') => {
-                Ok(SecretReference::Credential(name.to_owned()))
+                Some(SecretReference::Credential(name.to_owned()))
             }
-            // The text is not repeated: it may be the secret.
-            _ => Err(D::Error::custom(NOT_HERE)),
+            _ => None,
         }
     }
 }

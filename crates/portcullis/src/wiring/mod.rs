@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod changes;
+pub mod databases;
 pub mod gateway;
 pub mod identity;
 pub mod installation;

@@ -1,9 +1,13 @@
 //! From `[store]` to an open store.
 
+use crate::config::secret::{LaxMode, SecretReference, Secrets};
 use crate::config::{ConfigError, Configuration};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use store::{Location, Store};
+use std::sync::{Arc, Mutex};
+use steward::Credential;
+use store::{CredentialSource, Fault, Location, Store};
 
 /// Why there is no store to work on.
 #[derive(Debug, thiserror::Error)]
@@ -16,18 +20,74 @@ pub enum StoreError {
     Fault(#[from] store::Fault),
 }
 
-/// The parts of a steward's JSON that opening a database needs.
-#[derive(serde::Deserialize)]
-struct Credentials {
-    url: String,
-    password: SecretString,
+/// Where the store is, its secret still where it is kept.
+pub enum Source {
+    /// An encrypted file, and its key's file where the key is one.
+    SqlCipher {
+        /// The database.
+        path: PathBuf,
+        /// Its key.
+        key_file: Option<PathBuf>,
+    },
+    /// A PostgreSQL database.
+    Postgres(PostgresSource),
 }
 
-/// Where the store is. On the very first start of a SQLCipher store its key is made: 32 random bytes, mode 0600.
-pub fn location(configuration: &Configuration, create: bool) -> Result<Location, ConfigError> {
+/// Where the credential of a PostgreSQL store is read, at the start and whenever the server refuses it.
+#[derive(Clone)]
+pub struct PostgresSource {
+    /// The steward's JSON. Once it is there it counts, before that what follows does.
+    pub secret_file: Option<PathBuf>,
+    url: String,
+    /// What the environment or a credential of systemd holds; they do not change while a process runs.
+    password: Option<SecretString>,
+    password_file: Option<PathBuf>,
+    lax_mode: LaxMode,
+}
+
+impl PostgresSource {
+    /// URL without password, and password, as they stand there now.
+    pub fn read(&self) -> Result<(String, SecretString), ConfigError> {
+        let nothing = BTreeMap::new();
+        let noticed = Mutex::default();
+        // A lax mode was noticed at the start; what was refused then is refused still.
+        let mut secrets = Secrets { environment: &nothing, lax_mode: self.lax_mode, noticed: &noticed };
+        if let Some(file) = self.secret_file.as_ref().filter(|file| file.exists()) {
+            let text = secrets.text("store.secret", Some(file), None)?;
+            let text = text.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+            let credential = Credential::from_json(text).map_err(|error| {
+                ConfigError::Invalid(format!("store.secret_file: {}: {error}", file.display()))
+            })?;
+            return Ok((credential.url(), credential.password));
+        }
+        if let Some(password) = &self.password {
+            return Ok((self.url.clone(), password.clone()));
+        }
+        let password = secrets.text("store.password", self.password_file.as_deref(), None)?;
+        password.map(|password| (self.url.clone(), password)).ok_or_else(|| {
+            ConfigError::Invalid(match &self.secret_file {
+                Some(file) => format!(
+                    "store.secret_file: {} is not there, and store.password_file does not say how to log in until it \
+                     is: name today's password, and run `portcullis database adopt store`",
+                    file.display()
+                ),
+                None => "store.password_file is missing: the database must require a password".to_owned(),
+            })
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl CredentialSource for PostgresSource {
+    async fn credential(&self) -> Result<(String, SecretString), Fault> {
+        self.read().map_err(|error| Fault::Unavailable(error.to_string()))
+    }
+}
+
+/// Where the store is, by `[store]`.
+pub fn source(configuration: &Configuration) -> Result<Source, ConfigError> {
     let section = configuration.file.store.clone().unwrap_or_default();
     let url = section.url.clone().unwrap_or_else(|| "sqlcipher:data/portcullis.db".to_owned());
-    let mut secrets = configuration.secrets();
     let file = |written: &Option<PathBuf>| written.as_ref().map(|path| configuration.path(path));
     if let Some(path) = url.strip_prefix("sqlcipher:") {
         if section.password.is_some() || section.password_file.is_some() || section.secret_file.is_some() {
@@ -40,46 +100,61 @@ pub fn location(configuration: &Configuration, create: bool) -> Result<Location,
             (None, None) => Some(path.with_extension("key")),
             (written, _) => file(written),
         };
-        if let Some(key_file) =
-            key_file.as_ref().filter(|key_file| create && !key_file.exists() && !path.exists())
-        {
-            make_key(key_file)?;
-        }
-        let key = secrets.key("store.key", key_file.as_deref(), section.key.as_ref())?.ok_or_else(|| {
-            ConfigError::Invalid("store.key_file is missing: a sqlcipher store needs its key".to_owned())
-        })?;
-        return Ok(Location::SqlCipher { path, key });
+        return Ok(Source::SqlCipher { path, key_file });
     }
-    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+    if SecretReference::parse(&url).is_none()
+        && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
+    {
         return Err(ConfigError::Invalid(format!(
             "store.url: `{url}` is neither sqlcipher:PATH nor postgres://USER@HOST:PORT/DATABASE"
         )));
     }
-    if url::Url::parse(&url).is_ok_and(|url| url.password().is_some()) {
+    let (url, written) = super::databases::url_of(configuration, "store.url", &url)?;
+    let mut secrets = configuration.secrets();
+    let password_file = file(&section.password_file);
+    if section.password.is_some() && password_file.is_some() {
         return Err(ConfigError::Invalid(
-            "store.url holds a password: put it into a file (mode 0600) and name that in store.password_file"
-                .to_owned(),
+            "store.password and store.password_file are both set; keep one".to_owned(),
         ));
     }
-    if let Some(secret_file) = file(&section.secret_file) {
-        let bytes = secrets.text("store.secret", Some(&secret_file), None)?;
-        let text = bytes.as_ref().map(secrecy::ExposeSecret::expose_secret).unwrap_or_default();
-        let credentials: Credentials = serde_json::from_str(text).map_err(|_| {
-            ConfigError::Invalid(format!(
-                "store.secret_file: {} is no credentials JSON",
-                secret_file.display()
-            ))
-        })?;
-        return Ok(Location::Postgres { url: credentials.url, password: credentials.password });
+    let password = secrets.text("store.password", None, section.password.as_ref())?.or(written);
+    let source = PostgresSource {
+        secret_file: file(&section.secret_file),
+        url,
+        password,
+        password_file,
+        lax_mode: secrets.lax_mode,
+    };
+    // The modes of the files are looked at here, where a warning is heard.
+    for (name, path) in [("store.secret", &source.secret_file), ("store.password", &source.password_file)] {
+        if let Some(path) = path.as_ref().filter(|path| path.exists()) {
+            secrets.bytes(name, Some(path), None)?;
+        }
     }
-    let password =
-        secrets.text("store.password", file(&section.password_file).as_deref(), section.password.as_ref())?;
-    let password = password.ok_or_else(|| {
-        ConfigError::Invalid(
-            "store.password_file is missing: the database must require a password".to_owned(),
-        )
-    })?;
-    Ok(Location::Postgres { url, password })
+    Ok(Source::Postgres(source))
+}
+
+/// Where the store is. On the very first start of a SQLCipher store its key is made: 32 random bytes, mode 0600.
+pub fn location(configuration: &Configuration, create: bool) -> Result<Location, ConfigError> {
+    match source(configuration)? {
+        Source::SqlCipher { path, key_file } => {
+            let key = configuration.file.store.as_ref().and_then(|store| store.key.clone());
+            if let Some(key_file) =
+                key_file.as_ref().filter(|key_file| create && !key_file.exists() && !path.exists())
+            {
+                make_key(key_file)?;
+            }
+            let key = configuration.secrets().key("store.key", key_file.as_deref(), key.as_ref())?;
+            let key = key.ok_or_else(|| {
+                ConfigError::Invalid("store.key_file is missing: a sqlcipher store needs its key".to_owned())
+            })?;
+            Ok(Location::SqlCipher { path, key })
+        }
+        Source::Postgres(source) => {
+            let (url, password) = source.read()?;
+            Ok(Location::Postgres { url, password })
+        }
+    }
 }
 
 /// Whether this installation has a store: a gateway before a foreign issuer may go without.
@@ -114,7 +189,11 @@ pub async fn open(configuration: &Configuration, create: bool) -> Result<Store, 
         }
         make_parent(path)?;
     }
-    Ok(Store::open(&location).await?)
+    let store = Store::open(&location).await?;
+    if let Source::Postgres(source) = source(configuration)? {
+        store.set_credential_source(Arc::new(source));
+    }
+    Ok(store)
 }
 
 /// A new key of 32 random bytes at `path`, readable by its owner alone; an existing file is never replaced.
