@@ -7,7 +7,9 @@
 pub mod connect;
 mod credential;
 pub mod delivery;
+pub mod ledger;
 pub mod rotation;
+mod sql;
 mod steward;
 pub mod verifier;
 

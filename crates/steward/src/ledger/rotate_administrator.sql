@@ -1,0 +1,57 @@
+-- The same for the role that the platform made. It has one name, so its credential in use is what changes: the caller
+-- does it alone and last. It runs with the rights of whoever calls it, which only the administrator has.
+create or replace function portcullis.rotate_administrator(
+    p_role text, p_verifier text, p_expect bigint, p_new bigint, p_valid interval
+) returns timestamptz
+language plpgsql set search_path = pg_catalog, pg_temp as $portcullis$
+declare
+    v_slot   portcullis.slot;
+    v_print  text := encode(sha256(convert_to(p_verifier, 'UTF8')), 'hex');
+    v_now    timestamptz;
+    v_until  timestamptz;
+begin
+    if p_verifier is null
+        or p_verifier !~ '^SCRAM-SHA-256\$[1-9][0-9]{3,6}:[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$'
+        or substring(p_verifier from '\$([0-9]+):')::integer < 4096
+    then
+        raise exception 'not a SCRAM-SHA-256 verifier of 4096 iterations or more' using errcode = 'PC003';
+    end if;
+    if p_expect is null or p_new is null or p_expect < 0 or p_new <= p_expect then
+        raise exception 'the new generation must be greater than the expected one' using errcode = 'PC004';
+    end if;
+    if p_valid not between interval '1 hour' and interval '400 days' then
+        raise exception 'a password ends between one hour and 400 days from now, or never' using errcode = 'PC004';
+    end if;
+
+    -- Its generations are its own: the slots' newest generation does not count them.
+    insert into portcullis.slot (role_name, kind) values (p_role, 'administrator') on conflict do nothing;
+    select * into v_slot from portcullis.slot where role_name = p_role and kind = 'administrator' for update;
+    if not found then
+        raise exception 'the role is a slot or the former role: rotate() changes it' using errcode = 'PC002';
+    elsif v_slot.generation = p_new and v_slot.fingerprint = v_print then
+        v_now := v_slot.set_at;
+        v_until := v_slot.valid_until;
+    elsif v_slot.generation = p_expect
+        and not exists (select from portcullis.rotation where fingerprint = v_print)
+    then
+        v_now := clock_timestamp();
+        v_until := v_now + p_valid;
+        update portcullis.slot
+           set generation = p_new, fingerprint = v_print, set_at = v_now, valid_until = v_until
+         where role_name = p_role;
+        insert into portcullis.rotation (role_name, generation, fingerprint, set_at, valid_until)
+        values (p_role, p_new, v_print, v_now, v_until);
+    else
+        raise exception 'the generation has moved on to %', v_slot.generation using errcode = '40001';
+    end if;
+
+    -- A role may change its own password, but not its own end: that takes CREATEROLE.
+    if v_until is not null or exists (select from pg_roles where rolname = p_role and isfinite(rolvaliduntil)) then
+        execute format('alter role %I password %L valid until %L',
+                       p_role, p_verifier, coalesce(v_until, 'infinity'::timestamptz));
+    else
+        execute format('alter role %I password %L', p_role, p_verifier);
+    end if;
+    return v_now;
+end
+$portcullis$;
