@@ -1,17 +1,19 @@
 //! The store's handle: which engine, where, and the connections behind it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sea_orm::DatabaseConnection;
 use secrecy::{SecretSlice, SecretString};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
-use crate::{Fault, migrations, postgres, sqlcipher};
+use crate::connections::Connections;
+use crate::{CredentialSource, Fault, migrations, postgres, sqlcipher};
 
 /// Where the store lies.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Location {
     /// One encrypted file.
     SqlCipher {
@@ -29,6 +31,38 @@ pub enum Location {
     },
 }
 
+/// Without the key, and without a password that somebody left in the URL.
+impl std::fmt::Debug for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SqlCipher { path, .. } => {
+                formatter.debug_struct("SqlCipher").field("path", path).finish_non_exhaustive()
+            }
+            Self::Postgres { url, .. } => formatter
+                .debug_struct("Postgres")
+                .field("url", &without_password(url))
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// The URL as far as it is no secret: what stands between the name and the `@`, and the parameters' values, are left out.
+fn without_password(url: &str) -> String {
+    let (place, parameters) = url.split_once('?').map_or((url, None), |(place, rest)| (place, Some(rest)));
+    let (scheme, rest) = place.split_once("://").unwrap_or(("", place));
+    // The last one: a careless password may hold an `@` or a `/` itself.
+    let shown = match rest.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((name, _)) => format!("{name}:…@{host}"),
+            None => rest.to_owned(),
+        },
+        None => rest.to_owned(),
+    };
+    // A careless password may hold a `?` too: then it goes on in what looks like parameters.
+    let parameters = parameters.map_or("", |_| "?…");
+    format!("{scheme}://{shown}{parameters}")
+}
+
 /// What may be set besides the place.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -36,11 +70,13 @@ pub struct Options {
     pub connections: u32,
     /// Upper limit of the SQLCipher file in pages of 4096 bytes: `PRAGMA max_page_count`.
     pub maximum_pages: Option<u32>,
+    /// The longest life of a connection to PostgreSQL: after a change of password none with the old one is older.
+    pub lifetime: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 10, maximum_pages: None }
+        Self { connections: 10, maximum_pages: None, lifetime: Duration::from_secs(15 * 60) }
     }
 }
 
@@ -68,14 +104,15 @@ pub(crate) struct Inner {
     pub(crate) path: Option<PathBuf>,
     /// Behind a swap, since a new key or password needs new connections while requests run.
     pub(crate) connections: ArcSwap<Connections>,
+    pub(crate) options: Options,
     /// Wakes who waits for a change in this process.
     pub(crate) changed: Notify,
-}
-
-/// `SQLite` has one writer at a time, so the pool that writes has one connection; on PostgreSQL both are the same pool.
-pub(crate) struct Connections {
-    pub(crate) read: DatabaseConnection,
-    pub(crate) write: DatabaseConnection,
+    /// Where a refused credential is read again.
+    pub(crate) source: RwLock<Option<Arc<dyn CredentialSource>>>,
+    /// One at a time asks there.
+    pub(crate) renewing: Mutex<()>,
+    /// How often that has been done.
+    pub(crate) renewals: AtomicU64,
 }
 
 impl std::fmt::Debug for Store {
@@ -114,7 +151,11 @@ impl Store {
                 engine,
                 path,
                 connections: ArcSwap::from_pointee(connections),
+                options: options.clone(),
                 changed: Notify::new(),
+                source: RwLock::default(),
+                renewing: Mutex::default(),
+                renewals: AtomicU64::new(0),
             }),
         };
         if let Err(fault) = migrations::bring_up_to_date(&store).await {
@@ -145,9 +186,30 @@ impl Store {
 
     /// Finishes what runs and closes every connection; SQLCipher folds its log into the file.
     pub async fn close(&self) {
-        let connections = self.inner.connections.load_full();
-        // The writer last: who closes last folds the log, and may write. A second close is no news.
-        let _ = connections.read.close_by_ref().await;
-        let _ = connections.write.close_by_ref().await;
+        self.inner.connections.load_full().close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_prints_no_password() {
+        for url in [
+            "postgres://app:Vg7secret@db:5432/app",
+            "postgres://app:Vg7@secret@db:5432/app",
+            "postgres://app:Vg7/secret@db:5432/app?sslmode=require",
+            "postgres://app:Vg7?secret@db:5432/app",
+            "postgres://app@db/app?password=Vg7secret",
+            "app:Vg7secret@db",
+        ] {
+            let location = Location::Postgres { url: url.to_owned(), password: "Vg7secret".into() };
+            let printed = format!("{location:?}");
+            assert!(!printed.contains("Vg7") && !printed.contains("secret"), "{url}: {printed}");
+            assert!(printed.contains("app"), "{printed}");
+        }
+        let plain = Location::Postgres { url: "postgres://app@db:5432/app".to_owned(), password: "x".into() };
+        assert!(format!("{plain:?}").contains("postgres://app@db:5432/app"));
     }
 }

@@ -56,6 +56,9 @@ pub enum Fault {
     /// PostgreSQL refused the role or its password (SQLSTATE class 28).
     #[error("the database refused the role or its password: check the store's url and password")]
     CredentialsRefused,
+    /// What was asked for does not exist on this engine.
+    #[error("not on this engine: {0}")]
+    OtherEngine(&'static str),
     /// No room left: the disk or the page limit. Nothing of the transaction was written.
     #[error("the store is full: free disk space or raise its limit; nothing was written")]
     Full,

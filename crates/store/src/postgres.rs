@@ -8,15 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor};
 
-use crate::connection::Connections;
+use crate::connections::Connections;
 use crate::{Fault, Options};
 
 /// How long a request waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// A connection that nobody used for so long is closed.
 const IDLE: Duration = Duration::from_secs(120);
-/// The longest life of a connection: after a rotation none with the old password is older.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 pub(crate) async fn open(
     url: &str,
@@ -28,7 +26,7 @@ pub(crate) async fn open(
         .max_connections(options.connections.max(1))
         .acquire_timeout(ACQUIRE)
         .idle_timeout(Some(IDLE))
-        .max_lifetime(Some(LIFETIME))
+        .max_lifetime(Some(options.lifetime))
         .after_connect(|connection, _| {
             // A node that hangs must not hold rows that others wait for.
             Box::pin(async move {
@@ -42,7 +40,7 @@ pub(crate) async fn open(
         .await
         .map_err(Fault::from)?;
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    Ok(Connections { read: connection.clone(), write: connection })
+    Ok(Connections::new(connection.clone(), connection))
 }
 
 fn connect_options(url: &str, password: &SecretString) -> Result<PgConnectOptions, Fault> {

@@ -17,7 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, Sq
 use sqlx::{ConnectOptions, Connection, Row};
 use zeroize::Zeroizing;
 
-use crate::connection::Connections;
+use crate::connections::Connections;
 use crate::{Fault, Options};
 
 /// `SQLite`'s page size, and SQLCipher's.
@@ -85,10 +85,10 @@ pub(crate) async fn open(
         .and_then(|row| row.try_get::<String, _>(0).ok())
         .filter(|version| !version.is_empty())
         .ok_or_else(|| Fault::NotEncrypted { path: path.to_owned() })?;
-    let connections = Connections {
-        read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
-        write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
-    };
+    let connections = Connections::new(
+        SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+        SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+    );
     Ok((connections, version))
 }
 

@@ -8,6 +8,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+use crate::connections::{Connections, Pass, Way};
 use crate::{Fault, Store};
 
 /// How often a transaction that met another one is tried.
@@ -25,10 +26,18 @@ impl Store {
         T: Default,
         W: Future<Output = Result<T, Fault>>,
     {
-        let connections = self.inner.connections.load_full();
-        match work(connections.read.clone()).await {
-            Err(Fault::Unstorable) => Ok(T::default()),
-            outcome => outcome.map_err(|fault| self.locate(fault)),
+        let mut renewed = false;
+        loop {
+            let pass = self.inner.enter(Way::Read).await;
+            let outcome = work(pass.connections.read.clone()).await;
+            match outcome {
+                Err(Fault::Unstorable) => return Ok(T::default()),
+                Err(Fault::CredentialsRefused) if !renewed => {
+                    renewed = true;
+                    self.renew(&released(pass)).await?;
+                }
+                outcome => return outcome.map_err(|fault| self.locate(fault)),
+            }
         }
     }
 
@@ -39,8 +48,17 @@ impl Store {
         W: Future<Output = Result<T, Fault>>,
     {
         let mut attempts = 1;
+        let mut renewed = false;
         loop {
-            match self.attempt(&work).await {
+            let pass = self.inner.enter(Way::Write).await;
+            let outcome = attempt(&pass.connections, &work).await;
+            let connections = released(pass);
+            match outcome {
+                // No connection came about, so nothing has run.
+                Err(Fault::CredentialsRefused) if !renewed => {
+                    renewed = true;
+                    self.renew(&connections).await?;
+                }
                 Err(Fault::Contended) if attempts < ATTEMPTS => {
                     // The other one gets the time to finish: 2, 4, 8, … ms, a quarter of a second in all.
                     tokio::time::sleep(std::time::Duration::from_millis(1 << attempts)).await;
@@ -55,40 +73,44 @@ impl Store {
         }
     }
 
-    async fn attempt<T, W>(&self, work: &impl Fn(Transaction) -> W) -> Result<T, Fault>
-    where
-        W: Future<Output = Result<T, Fault>>,
-    {
-        let connections = self.inner.connections.load_full();
-        // IMMEDIATE takes SQLite's write lock at once: a transaction that reads first never finds out later that
-        // somebody else has written in between. PostgreSQL ignores it.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = Arc::new(connections.write.begin_with_options(options).await?);
-        let outcome = work(Arc::clone(&transaction)).await;
-        // The work has ended, and its handle with it.
-        let Some(transaction) = Arc::into_inner(transaction) else {
-            return Err(Fault::Unavailable("a transaction was kept beyond its work".to_owned()));
-        };
-        match outcome {
-            Ok(value) => {
-                transaction.commit().await?;
-                Ok(value)
-            }
-            Err(fault) => {
-                // SQLite has rolled back by itself when it is full; the pool throws away a connection that is unsure.
-                let _ = transaction.rollback().await;
-                Err(fault)
-            }
-        }
-    }
-
     fn locate(&self, fault: Fault) -> Fault {
         match (fault, &self.inner.path) {
             (Fault::Damaged { .. }, Some(path)) => Fault::Damaged { path: path.clone() },
             (fault, _) => fault,
+        }
+    }
+}
+
+/// The connections without the right to use them: nobody waits at a gate with a pass of the same gate in hand.
+fn released(pass: Pass) -> Arc<Connections> {
+    Arc::clone(&pass.connections)
+}
+
+async fn attempt<T, W>(connections: &Connections, work: &impl Fn(Transaction) -> W) -> Result<T, Fault>
+where
+    W: Future<Output = Result<T, Fault>>,
+{
+    // IMMEDIATE takes SQLite's write lock at once: a transaction that reads first never finds out later that
+    // somebody else has written in between. PostgreSQL ignores it.
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = Arc::new(connections.write.begin_with_options(options).await?);
+    let outcome = work(Arc::clone(&transaction)).await;
+    // The work has ended, and its handle with it.
+    let Some(transaction) = Arc::into_inner(transaction) else {
+        return Err(Fault::Unavailable("a transaction was kept beyond its work".to_owned()));
+    };
+    match outcome {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(fault) => {
+            // SQLite has rolled back by itself when it is full; the pool throws away a connection that is unsure.
+            let _ = transaction.rollback().await;
+            Err(fault)
         }
     }
 }
