@@ -7,6 +7,7 @@
 pub mod connect;
 mod credential;
 pub mod delivery;
+mod environment;
 pub mod ledger;
 pub mod rotation;
 mod sql;
@@ -14,4 +15,5 @@ mod steward;
 pub mod verifier;
 
 pub use credential::{Credential, CredentialError};
+pub use environment::Environment;
 pub use steward::Steward;
