@@ -1,8 +1,10 @@
 //! Databases as the auditor sees them: opened read-only by its own SQL, every value of every text column read.
 
+pub(crate) mod credentials;
 pub(crate) mod postgres;
 pub(crate) mod shape;
 pub(crate) mod sqlcipher;
+pub(crate) mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 

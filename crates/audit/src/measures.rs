@@ -1,6 +1,7 @@
 //! The measures of the contract. Each has a file that says its claim in words; `observe` looks, `judge` is pure.
 
 mod client_endpoints_need_a_clients_token;
+mod database_password_is_rotated;
 mod database_requires_a_strong_password;
 mod frontend_origin_alone;
 mod no_endpoint_without_oauth;
@@ -117,13 +118,14 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::A1 => passwords_are_hashed::claims(world).await,
         MeasureId::A2 => password_is_reset_by_mail::claims(world).await,
         MeasureId::A3 => database_requires_a_strong_password::claims(world).await,
+        MeasureId::A4 => database_password_is_rotated::claims(world).await,
         MeasureId::A5 => no_endpoint_without_oauth::claims(world).await,
         MeasureId::A6 => client_endpoints_need_a_clients_token::claims(world).await,
         MeasureId::A7 => user_endpoints_need_a_users_token::claims(world).await,
         MeasureId::A9 => scope_guards_every_endpoint::claims(world).await,
         MeasureId::A10 => token_expires_in_time::claims(world).await,
         MeasureId::N2 => frontend_origin_alone::claims(world).await,
-        MeasureId::G1 | MeasureId::G2 | MeasureId::A4 | MeasureId::A8 | MeasureId::N1 => {
+        MeasureId::G1 | MeasureId::G2 | MeasureId::A8 | MeasureId::N1 => {
             not_measured::claims(id, &world.config)
         }
     }
@@ -132,6 +134,7 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
 /// The number that a measure's line calls X, with its source.
 pub(crate) fn value(id: MeasureId, world: &World) -> Option<String> {
     match id {
+        MeasureId::A4 => database_password_is_rotated::value(&world.config),
         MeasureId::A10 => token_expires_in_time::value(&world.config),
         _ => None,
     }
