@@ -46,15 +46,16 @@ struct Scene {
 
 async fn scene(down: bool) -> Scene {
     let mut keys = Keys { down, ..Keys::default() };
-    for (key, id, expires_at) in [
-        (our_key("a"), "key_a", None),
-        ("old-static-key".to_owned(), "key_old", None),
-        (our_key("x"), "key_x", Some(NOON + 10)),
+    for (key, id, client, expires_at) in [
+        (our_key("a"), "key_a", Some("partner"), None),
+        ("old-static-key".to_owned(), "key_old", Some("partner"), None),
+        (our_key("n"), "key_nobody", None, None),
+        (our_key("x"), "key_x", Some("partner"), Some(NOON + 10)),
     ] {
         let scopes = policy::ScopeSet::parse("read:orders write:reports read:me").unwrap();
         keys.known.insert(
             digest_of(&key),
-            LegacyKey { id: id.into(), client: Some("partner".into()), scopes, expires_at },
+            LegacyKey { id: id.into(), client: client.map(Into::into), scopes, expires_at },
         );
     }
     let keys = Arc::new(keys);
@@ -105,6 +106,19 @@ async fn a_key_does_what_its_scopes_say() {
         assert_eq!(answer.status, status, "{path}");
         announces(&answer);
     }
+}
+
+#[tokio::test]
+async fn a_key_of_no_client_names_none() {
+    let scene = scene(false).await;
+    let claimed = [("api-key", our_key("n")), ("X-Auth-Client", "partner".to_owned())];
+    let claimed = claimed.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let answer = get(scene.world.address, "/orders/7", &claimed).await;
+    assert_eq!(answer.status, 200);
+    let told = answer.json();
+    assert!(told["headers"]["x-auth-client"].is_null(), "{told}");
+    assert!(told["headers"]["x-auth-subject"].is_null(), "{told}");
+    assert_eq!(told["headers"]["x-auth-scopes"][0], "read:me read:orders write:reports");
 }
 
 #[tokio::test]
