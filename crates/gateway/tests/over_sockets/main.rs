@@ -10,6 +10,7 @@ mod framing;
 mod issuers;
 mod limits;
 mod modes;
+mod outbound_tls;
 mod remembered;
 mod session_api;
 mod status_table;
