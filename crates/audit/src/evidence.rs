@@ -29,6 +29,12 @@ pub enum Vantage {
     Files,
     /// The configuration and the document.
     Configuration,
+    /// Names, as they resolve on the machine of the run.
+    Names,
+    /// The platform's own interface.
+    Platform,
+    /// Another network, by a report of `portcullis probe`.
+    Outside,
 }
 
 /// One observation.
@@ -79,6 +85,21 @@ impl Evidence {
     /// What the configuration or the document says.
     pub fn configuration(what: impl Into<String>) -> Self {
         Self::of(Strength::Repository, Vantage::Configuration, what)
+    }
+
+    /// What names resolved to.
+    pub fn names(what: impl Into<String>) -> Self {
+        Self::of(Strength::Live, Vantage::Names, what)
+    }
+
+    /// What the platform's interface says.
+    pub fn platform(what: impl Into<String>) -> Self {
+        Self::of(Strength::Catalogue, Vantage::Platform, what)
+    }
+
+    /// What a probe saw from outside.
+    pub fn outside(what: impl Into<String>) -> Self {
+        Self::of(Strength::Live, Vantage::Outside, what)
     }
 
     /// With the control that stands beside it.

@@ -8,6 +8,7 @@
 //! A refusal proves nothing alone: each has a control beside it, and without the control it is `not_proven`.
 //! No unsafe method is ever sent with a token that would let it through.
 
+mod addresses;
 pub mod config;
 mod database;
 pub mod document;

@@ -1,6 +1,7 @@
 //! The measures of the contract. Each has a file that says its claim in words; `observe` looks, `judge` is pure.
 
 mod client_endpoints_need_a_clients_token;
+mod database_is_network_isolated;
 mod database_password_is_rotated;
 mod database_requires_a_strong_password;
 mod frontend_origin_alone;
@@ -124,10 +125,9 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::A7 => user_endpoints_need_a_users_token::claims(world).await,
         MeasureId::A9 => scope_guards_every_endpoint::claims(world).await,
         MeasureId::A10 => token_expires_in_time::claims(world).await,
+        MeasureId::N1 => database_is_network_isolated::claims(world).await,
         MeasureId::N2 => frontend_origin_alone::claims(world).await,
-        MeasureId::G1 | MeasureId::G2 | MeasureId::A8 | MeasureId::N1 => {
-            not_measured::claims(id, &world.config)
-        }
+        MeasureId::G1 | MeasureId::G2 | MeasureId::A8 => not_measured::claims(id, &world.config),
     }
 }
 

@@ -192,6 +192,23 @@ pub(crate) fn rfc3339(seconds: i64) -> String {
     )
 }
 
+/// Unix seconds of what [`rfc3339`] wrote; none for any other text.
+pub(crate) fn seconds_of(text: &str) -> Option<i64> {
+    let number =
+        |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok().filter(|number| *number >= 0);
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    // The way back of `rfc3339`: days_from_civil.
+    let from_march = if month > 2 { year } else { year - 1 };
+    let era = from_march.div_euclid(400);
+    let of_era = from_march.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+    // What does not come out as it went in was no date, or is written in another way.
+    (rfc3339(seconds) == text).then_some(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +288,12 @@ mod tests {
             (-1, "1969-12-31T23:59:59Z"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+            assert_eq!(seconds_of(text), Some(seconds));
+        }
+        for text in
+            ["", "2026-11-24", "2026-13-24T16:00:00Z", "2026-02-30T16:00:00Z", "2026-11-24T16:00:00+01"]
+        {
+            assert_eq!(seconds_of(text), None, "{text}");
         }
     }
 

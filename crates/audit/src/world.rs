@@ -6,6 +6,7 @@ pub(crate) mod inventory;
 pub(crate) mod kept;
 pub(crate) mod matrix;
 pub(crate) mod openapi;
+pub(crate) mod railway;
 pub(crate) mod tokens;
 
 use std::sync::Arc;
