@@ -13,6 +13,7 @@ pub use calls::{
     slots,
 };
 pub use install::{ROTATOR, Server, Statement, install, statements};
+pub(crate) use install::{as_member, own_grant};
 pub use names::{Kind, Names, NamesError};
 
 use crate::sql;

@@ -4,14 +4,18 @@
 //! What is decided is pure and takes time and randomness as arguments; what touches a database, a file or a platform
 //! stands beside it and decides nothing.
 
+pub mod adopt;
 pub mod connect;
 mod credential;
 pub mod delivery;
 mod environment;
+pub mod isolation;
+pub mod journal;
 pub mod ledger;
 pub mod rotation;
 mod sql;
 mod steward;
+pub mod strength;
 pub mod verifier;
 
 pub use credential::{Credential, CredentialError};

@@ -294,7 +294,7 @@ async fn a_stranger_may_call_nothing_in_spite_of_default_privileges() {
         sqlx::query_as(functions).fetch_all(&mut administrator).await.unwrap();
     let owner = &world.names.owner;
     let expected =
-        ["credentials", "retire", "rotate", "sessions"].map(|name| (name.to_owned(), owner.clone()));
+        ["credentials", "gather", "retire", "rotate", "sessions"].map(|name| (name.to_owned(), owner.clone()));
     assert_eq!(granted, expected);
 }
 

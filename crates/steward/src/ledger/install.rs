@@ -128,7 +128,8 @@ pub fn statements(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<
     all
 }
 
-const FUNCTIONS: [(&str, &str); 4] = [
+const FUNCTIONS: [(&str, &str); 5] = [
+    ("gather()", include_str!("gather.sql")),
     ("rotate()", include_str!("rotate.sql")),
     ("retire()", include_str!("retire.sql")),
     ("sessions()", include_str!("sessions.sql")),
@@ -136,8 +137,8 @@ const FUNCTIONS: [(&str, &str); 4] = [
 ];
 
 /// What runs with the rotator's rights.
-const ROTATORS: [&str; 3] =
-    ["rotate(text, text, bigint, bigint, interval)", "retire(text, bigint)", "sessions(text)"];
+const ROTATORS: [&str; 4] =
+    ["rotate(text, text, bigint, bigint, interval)", "retire(text, bigint)", "sessions(text)", "gather()"];
 
 fn rights(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<Statement> {
     let owner = identifier(&names.owner);

@@ -6,7 +6,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $port
 declare
     v_slot   portcullis.slot;
     v_newest bigint;
-    v_owner  text;
     v_ended  integer;
 begin
     if p_role = session_user then
@@ -32,17 +31,7 @@ begin
     select count(*) filter (where pg_terminate_backend(pid, 5000)) into v_ended
       from pg_stat_activity where usename = p_role and pid <> pg_backend_pid();
 
-    -- What its last sessions still made belongs to the owner role like everything else.
-    if exists (
-        select from pg_shdepend d
-         where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o'
-           and d.refobjid = (select oid from pg_roles where rolname = p_role)
-           and d.classid not in ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
-           and d.dbid in (0, (select oid from pg_database where datname = current_database()))
-    ) then
-        select role_name into strict v_owner from portcullis.slot where kind = 'owner';
-        execute format('reassign owned by %I to %I', p_role, v_owner);
-    end if;
+    perform portcullis.gather();
     return v_ended;
 end
 $portcullis$;

@@ -55,6 +55,7 @@ begin
 
     execute format('alter role %I login password %L valid until %L',
                    p_role, p_verifier, coalesce(v_until, 'infinity'::timestamptz));
+    perform portcullis.gather();
     return v_now;
 end
 $portcullis$;

@@ -21,3 +21,8 @@ create table if not exists portcullis.rotation (
     valid_until timestamptz,
     primary key (role_name, generation)
 );
+
+-- What gives the former role back its settings, for whoever undoes the adoption.
+create table if not exists portcullis.reversal (
+    sql text primary key
+);
