@@ -1,12 +1,18 @@
 //! The steward: every database's credentials in one handle, for the server and for the command line.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use secrecy::ExposeSecret as _;
 use store::{Seal, Store};
 
 use crate::Credential;
-use crate::rotation::{Clock, Database, Fault, Fresh, Progress, Rotated, Status, Ticked};
+use crate::delivery::Place;
+use crate::journal::Journal;
+use crate::rotation::{
+    Clock, Database, Fault, Fresh, Hands, Progress, Rotated, State, Status, Ticked, Wanted, administrator,
+    drive, hand_over, status,
+};
 
 /// Looks after the databases that it was given. Cheap to clone.
 #[derive(Clone)]
@@ -16,10 +22,13 @@ pub struct Steward {
 
 struct Inner {
     store: Store,
-    seal: Arc<Seal>,
+    journal: Journal,
     databases: BTreeMap<String, Database>,
     clock: Clock,
     fresh: Fresh,
+    delivering: tokio::sync::Mutex<()>,
+    /// Of our own store: the generation whose password this process uses.
+    taken: std::sync::Mutex<BTreeMap<String, i64>>,
 }
 
 impl std::fmt::Debug for Steward {
@@ -33,7 +42,10 @@ impl Steward {
     #[must_use]
     pub fn new(store: Store, seal: Arc<Seal>, databases: Vec<Database>, clock: Clock, fresh: Fresh) -> Self {
         let databases = databases.into_iter().map(|database| (database.name.clone(), database)).collect();
-        Self { inner: Arc::new(Inner { store, seal, databases, clock, fresh }) }
+        let journal = Journal::new(store.clone(), seal, fresh.clone());
+        let delivering = tokio::sync::Mutex::new(());
+        let taken = std::sync::Mutex::default();
+        Self { inner: Arc::new(Inner { store, journal, databases, clock, fresh, delivering, taken }) }
     }
 
     /// The names of its databases, sorted.
@@ -43,7 +55,8 @@ impl Steward {
     }
 
     /// Changes the password of one database, now or only when it is due, and comes back when the old one is proven dead;
-    /// then the administrator's, where one is configured. A rotation that was interrupted is taken up where it stands.
+    /// then the administrator's, where one is configured. A rotation that was interrupted is taken up where it stands. It
+    /// waits for as long as the old credential is in use: whoever cannot, drops the future, and the next call goes on.
     ///
     /// # Errors
     /// Any [`Fault`]; the credential in use still works then, and the next call goes on from the journal.
@@ -53,29 +66,73 @@ impl Steward {
         now: bool,
         progress: &(dyn Fn(&Progress) + Send + Sync),
     ) -> Result<Rotated, Fault> {
-        let _ = (now, progress);
-        Err(self.unfinished(name))
+        let hands = self.hands(name, progress)?;
+        let wanted = if now { Wanted::Now } else { Wanted::IfDue };
+        let outcome = drive(&hands, wanted, true).await?;
+        let administrator = administrator::rotate(&hands, now).await?.map(Box::new);
+        match outcome {
+            Ticked::Finished { report } => Ok(Rotated::Finished { report: Some(report), administrator }),
+            Ticked::Rest { .. } if administrator.is_some() => {
+                Ok(Rotated::Finished { report: None, administrator })
+            }
+            Ticked::Rest { due_at } => Ok(Rotated::NotDue { due_at: due_at.unwrap_or_default() }),
+            Ticked::Waiting { what, .. } => Err(Fault::StillWaiting { name: name.to_owned(), what }),
+        }
     }
 
     /// What is known of a database's credentials. A server that cannot be reached is part of the answer, not a fault.
     ///
     /// # Errors
-    /// [`Fault::Unknown`], [`Fault::Journal`] and [`Fault::Store`].
+    /// [`Fault::Unknown`], [`Fault::Configuration`], [`Fault::Journal`] and [`Fault::Store`].
     pub async fn status(&self, name: &str) -> Result<Status, Fault> {
-        Err(self.unfinished(name))
+        status::status(&self.hands(name, &|_| {})?).await
     }
 
-    /// At start: takes up what a crash interrupted, as far as it goes without waiting.
+    /// At start: takes up what a crash interrupted, as far as it goes without waiting. Begins nothing.
     ///
     /// # Errors
     /// As [`Steward::rotate`].
     pub async fn recover(&self, name: &str) -> Result<Ticked, Fault> {
-        Err(self.unfinished(name))
+        let hands = self.hands(name, &|_| {})?;
+        if self.inner.journal.load(name).await?.is_none() {
+            return Ok(Ticked::Rest { due_at: None });
+        }
+        let outcome = drive(&hands, Wanted::Nothing, false).await?;
+        let begun = self.inner.journal.load(&administrator::entry_name(name)).await?;
+        if begun.is_some_and(|entry| entry.state != State::Stable) {
+            administrator::rotate(&hands, false).await?;
+        }
+        Ok(outcome)
     }
 
-    /// For a server, every few seconds: one look at each database; begins what is due, goes on with what waits.
+    /// For a server, every few seconds: one look at each database; begins what is due, goes on with what waits. Where the
+    /// secret is a platform's variable nothing is begun: that is a job's (`portcullis database rotate`), since the token
+    /// which writes the variable can change everything.
     pub async fn tick(&self) -> Vec<(String, Result<Ticked, Fault>)> {
-        self.names().into_iter().map(|name| (name.clone(), Err(self.unfinished(&name)))).collect()
+        let mut all = Vec::new();
+        for name in self.names() {
+            let outcome = self.tick_one(&name).await;
+            all.push((name, outcome));
+        }
+        all
+    }
+
+    async fn tick_one(&self, name: &str) -> Result<Ticked, Fault> {
+        let hands = self.hands(name, &|_| {})?;
+        if matches!(hands.database.secret, Some(Place::Railway(_))) {
+            return self.recover(name).await;
+        }
+        let outcome = match drive(&hands, Wanted::IfDue, false).await {
+            Err(Fault::NotAdopted(_)) => return Ok(Ticked::Rest { due_at: None }),
+            outcome => outcome?,
+        };
+        if matches!(outcome, Ticked::Rest { .. } | Ticked::Finished { .. }) {
+            let administrator = administrator::rotate(&hands, false).await?;
+            if let (Ticked::Rest { .. }, Some(report)) = (&outcome, administrator) {
+                return Ok(Ticked::Finished { report: Box::new(report) });
+            }
+        }
+        Ok(outcome)
     }
 
     /// A node's sign of life: which generation it uses. A node that never calls this is not waited for.
@@ -83,8 +140,39 @@ impl Steward {
     /// # Errors
     /// When the store fails.
     pub async fn adopted(&self, node: &str, name: &str, generation: i64) -> Result<(), Fault> {
-        let _ = (node, generation);
-        Err(self.unfinished(name))
+        Ok(self.inner.store.record_node(name, node, generation, (self.inner.clock)()).await?)
+    }
+
+    /// For every node, every second or two, where our own store is looked after: takes the journal's credential if it is
+    /// newer (into this node's secret file and into the pool, without a failed query), and gives a sign of life. Answers
+    /// the generation in use; none where the journal has no entry yet.
+    ///
+    /// # Errors
+    /// [`Fault::Delivery`] and [`Fault::Store`]; the old credential is still in use then, and nobody retires it.
+    pub async fn take_up(&self, node: &str, name: &str) -> Result<Option<i64>, Fault> {
+        let hands = self.hands(name, &|_| {})?;
+        let _alone = self.inner.delivering.lock().await;
+        let Some(entry) = self.inner.journal.load(name).await? else {
+            self.adopted(node, name, 0).await?;
+            return Ok(None);
+        };
+        let generation = entry.generation();
+        let taken = self.taken().get(name).copied();
+        let up_to_date = match taken {
+            Some(taken) => taken >= generation,
+            // The first look of this process: it began with the configured credential.
+            None => hands.configured().is_ok_and(|configured| {
+                configured.username == entry.current.credential.username
+                    && configured.password.expose_secret()
+                        == entry.current.credential.password.expose_secret()
+            }),
+        };
+        if !up_to_date {
+            hand_over(&hands, &entry.current.credential).await?;
+        }
+        self.taken().insert(name.to_owned(), generation);
+        self.adopted(node, name, generation).await?;
+        Ok(Some(generation))
     }
 
     /// The credential in use, as the journal has it; none before the first rotation.
@@ -92,11 +180,50 @@ impl Steward {
     /// # Errors
     /// [`Fault::Unknown`], [`Fault::Journal`] and [`Fault::Store`].
     pub async fn credential(&self, name: &str) -> Result<Option<Credential>, Fault> {
-        Err(self.unfinished(name))
+        let hands = self.hands(name, &|_| {})?;
+        let entry = self.inner.journal.load(name).await?;
+        entry.map(|entry| hands.at_configured(&entry.current.credential)).transpose()
     }
 
-    fn unfinished(&self, name: &str) -> Fault {
-        let _ = (&self.inner.store, &self.inner.seal, &self.inner.clock, &self.inner.fresh);
-        Fault::Configuration { name: name.to_owned(), reason: "rotation is not built yet".to_owned() }
+    /// The administrator's credential, as the journal has it; none before its first change.
+    ///
+    /// # Errors
+    /// [`Fault::Unknown`], [`Fault::Journal`] and [`Fault::Store`].
+    pub async fn administrator(&self, name: &str) -> Result<Option<Credential>, Fault> {
+        let hands = self.hands(name, &|_| {})?;
+        let entry = self.inner.journal.load(&administrator::entry_name(name)).await?;
+        entry.map(|entry| hands.at_configured(&entry.current.credential)).transpose()
+    }
+
+    /// Forgets a database's journal, after `unadopt` has given everything back.
+    ///
+    /// # Errors
+    /// [`Fault::Unknown`] and [`Fault::Store`].
+    pub async fn forget(&self, name: &str) -> Result<(), Fault> {
+        self.hands(name, &|_| {})?;
+        self.inner.journal.forget(name).await?;
+        Ok(())
+    }
+
+    fn taken(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, i64>> {
+        self.inner.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hands<'a>(
+        &'a self,
+        name: &str,
+        progress: &'a (dyn Fn(&Progress) + Send + Sync),
+    ) -> Result<Hands<'a>, Fault> {
+        let inner = &self.inner;
+        let database = inner.databases.get(name).ok_or_else(|| Fault::Unknown(name.to_owned()))?;
+        Ok(Hands {
+            database,
+            journal: &inner.journal,
+            store: &inner.store,
+            clock: &inner.clock,
+            fresh: &inner.fresh,
+            progress,
+            delivering: &inner.delivering,
+        })
     }
 }

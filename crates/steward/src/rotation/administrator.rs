@@ -1,0 +1,392 @@
+//! The role that the platform made. It has one name, so the very password in use is what changes: alone, last, written
+//! down first, and proven by both logins before its file is replaced.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::execute::{Hands, attempt_refused, fresh_credential};
+use super::fault_point::reach;
+use super::next_step::Login;
+use super::observe::{attempt, clock};
+use super::{Fault, Progress, Proof, Report, State, StepTaken, schedule};
+use crate::Credential;
+use crate::connect::logout;
+use crate::delivery::{self, Place};
+use crate::journal::{Course, Entry, Held};
+use crate::ledger::{self, Kind};
+
+/// The name of its entry in the journal, beside the database's.
+pub(crate) fn entry_name(database: &str) -> String {
+    format!("{database}/administrator")
+}
+
+/// The configured credential, where there is one.
+pub(crate) fn configured(hands: &Hands<'_>) -> Result<Option<Credential>, Fault> {
+    let Some(url) = &hands.database.administrator else { return Ok(None) };
+    Credential::from_url(url.expose_secret().trim(), None).map(Some).map_err(|error| Fault::Configuration {
+        name: hands.database.name.clone(),
+        reason: format!("the administrator's file: {error}"),
+    })
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Rest,
+    Prepare,
+    Set,
+    RecordSet,
+    Promote,
+    Deliver,
+    Finish,
+    /// Both passwords log in: the server asks for none.
+    NotRequired,
+    LockedOut,
+    CouldNotTell,
+}
+
+/// What was seen: the credential in use, and the other one: the next before promotion, the old one after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) current: Login,
+    pub(crate) other: Login,
+}
+
+/// The decision, pure and complete.
+pub(crate) fn next_step(state: State, wanted: bool, delivered: bool, seen: Seen) -> Step {
+    use Login::{Refused, Unknown, Works};
+    match (state, seen.current, seen.other) {
+        (State::Stable, _, _) if !wanted => Step::Rest,
+        (State::Stable, Works, _) => Step::Prepare,
+        (State::Stable, Refused, _) => Step::LockedOut,
+        (_, Unknown, _) | (_, _, Unknown) => Step::CouldNotTell,
+        // One password of a role replaces the other: that both log in says that none is asked for.
+        (_, Works, Works) => Step::NotRequired,
+        (_, Refused, Refused) => Step::LockedOut,
+        (State::Prepared, Refused, Works) => Step::RecordSet,
+        (State::Set | State::Tested, Refused, Works) => Step::Promote,
+        (State::Prepared | State::Set | State::Tested, Works, Refused) => Step::Set,
+        (State::Promoted | State::Adopted, Works, Refused) if delivered => Step::Finish,
+        (State::Promoted | State::Adopted, Works, Refused) => Step::Deliver,
+        // The database went back to before: the old one is written down as such, and is not given up for dead.
+        (State::Promoted | State::Adopted, Refused, Works) => Step::LockedOut,
+    }
+}
+
+/// The entry; its first one is made from the configured URL, which must log in.
+async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
+    let name = entry_name(&hands.database.name);
+    let Some(configured) = configured(hands)? else { return Ok(None) };
+    if let Some(entry) = hands.journal.load(&name).await?
+        && entry.current.credential.username == configured.username
+    {
+        return Ok(Some(entry));
+    }
+    let mut credential = hands.at_configured(&configured)?;
+    let (outcome, session, said) = attempt(&credential).await;
+    let Some(mut session) = session else { return Err(no_login(hands, outcome, said)) };
+    let slots = ledger::slots(&mut session).await;
+    logout(session).await;
+    let slots = slots.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
+    let slot = slots.iter().find(|slot| slot.role == credential.username && slot.kind == Kind::Administrator);
+    credential.generation = slot.map_or(0, |slot| slot.generation);
+    let set_at = slot.and_then(|slot| slot.set_at);
+    // Another administrator than before begins its own history.
+    hands.journal.forget(&name).await?;
+    let held = Held { credential, verifier: None, set_at };
+    hands.journal.begin(&name, &held, (hands.clock)()).await.map(Some)
+}
+
+fn no_login(hands: &Hands<'_>, outcome: Login, said: String) -> Fault {
+    let name = hands.database.name.clone();
+    match outcome {
+        Login::Refused => Fault::LockedOut { name, tried: format!("the administrator: {said}") },
+        _ => Fault::Unreachable { name, reason: said },
+    }
+}
+
+/// Changes its password, when it is wanted or due or has begun. None where there is nothing to do, or no administrator.
+pub(crate) async fn rotate(hands: &Hands<'_>, wanted: bool) -> Result<Option<Report>, Fault> {
+    let mut rounds = 0;
+    loop {
+        let Some(entry) = entry(hands).await? else { return Ok(None) };
+        rounds += 1;
+        let changed = rounds > 1 && entry.state == State::Stable;
+        if changed {
+            return Ok(entry.report);
+        }
+        let age = schedule::age(
+            entry.current.set_at,
+            hands.database.maximum_password_age,
+            entry.name(),
+            entry.generation(),
+            (hands.clock)(),
+        );
+        let wanted = wanted || schedule::is_due(&age, (hands.clock)());
+        if entry.state == State::Stable && !wanted {
+            return Ok(None);
+        }
+        if !can_be_delivered(hands) {
+            return Err(Fault::Configuration {
+                name: hands.database.name.clone(),
+                reason: "the administrator's new password has no place to go: set administrator_file"
+                    .to_owned(),
+            });
+        }
+        if rounds > 12 {
+            return Err(Fault::NotProven {
+                name: hands.database.name.clone(),
+                reason: "the administrator's change does not come to an end".to_owned(),
+            });
+        }
+        step(hands, entry, wanted).await?;
+    }
+}
+
+fn can_be_delivered(hands: &Hands<'_>) -> bool {
+    hands.database.administrator_file.is_some()
+        || matches!(&hands.database.secret, Some(Place::Railway(place)) if place.administrator.is_some())
+}
+
+async fn step(hands: &Hands<'_>, entry: Entry, wanted: bool) -> Result<(), Fault> {
+    let current = hands.at_configured(&entry.current.credential)?;
+    let (current_login, mut session, said) = attempt(&current).await;
+    let other = if matches!(entry.state, State::Promoted | State::Adopted) {
+        &entry.previous
+    } else {
+        &entry.pending
+    };
+    let (other_login, other_session, other_said) = match other {
+        Some(held) => attempt(&hands.at_configured(&held.credential)?).await,
+        None => (Login::Refused, None, "there is none".to_owned()),
+    };
+    let mut now = (hands.clock)();
+    let mut other_session = other_session;
+    if let Some(session) = session.as_mut().or(other_session.as_mut()) {
+        now = clock(session).await.map_err(|error| hands.database_fault("reading the clock", &error))?;
+    }
+    let seen = Seen { current: current_login, other: other_login };
+    let step = next_step(entry.state, wanted, entry.course.delivered_at.is_some(), seen);
+    let mut next = entry.clone();
+    next.fault = None;
+    let begun = tokio::time::Instant::now();
+    let name = hands.database.name.clone();
+    let (mut before, mut after) = (None, None);
+    let outcome = match step {
+        Step::Rest => Ok(()),
+        Step::Prepare => {
+            after = Some("administrator-prepared");
+            prepare(hands, &mut next, session.as_mut(), now).await
+        }
+        Step::Set => {
+            (before, after) = (Some("administrator-set-unrecorded"), Some("administrator-set"));
+            set(hands, &mut next, session.as_mut(), begun).await
+        }
+        Step::RecordSet => {
+            after = Some("administrator-set");
+            if let Some(pending) = &mut next.pending {
+                pending.set_at = pending.set_at.or(Some(now));
+            }
+            next.state = State::Set;
+            taken(&mut next, "set", now, None);
+            Ok(())
+        }
+        Step::Promote => {
+            after = Some("administrator-promoted");
+            if let Some(pending) = next.pending.take() {
+                next.previous = Some(std::mem::replace(&mut next.current, pending));
+            }
+            next.state = State::Promoted;
+            taken(&mut next, "promoted", now, None);
+            Ok(())
+        }
+        Step::Deliver => {
+            before = Some("administrator-delivered-unrecorded");
+            deliver(hands, &mut next, now, begun).await
+        }
+        Step::Finish => {
+            after = Some("administrator-retired");
+            finish(hands, &mut next, now).await
+        }
+        Step::NotRequired => Err(Fault::NotProven {
+            name,
+            reason: format!("{} logs in with both passwords: pg_hba.conf asks for none", current.username),
+        }),
+        Step::LockedOut => {
+            let tried = format!("{}: {said}; with the other password: {other_said}", current.username);
+            Err(Fault::LockedOut { name, tried })
+        }
+        Step::CouldNotTell => Err(Fault::Unreachable { name, reason: format!("{said}; {other_said}") }),
+    };
+    for session in [session, other_session].into_iter().flatten() {
+        logout(session).await;
+    }
+    outcome?;
+    before.into_iter().for_each(reach);
+    if hands.journal.advance(&next, now).await?.is_some() {
+        after.into_iter().for_each(reach);
+        let text = next.course.steps.last().map_or("looked", |step| step.step.as_str());
+        let done = u32::try_from(next.course.steps.len()).unwrap_or(Progress::STEPS);
+        (hands.progress)(&Progress {
+            role: current.username,
+            state: next.state,
+            done,
+            text: format!("administrator: {text}"),
+        });
+    }
+    Ok(())
+}
+
+fn taken(entry: &mut Entry, step: &str, at: i64, begun: Option<tokio::time::Instant>) {
+    let milliseconds = begun.map(|begun| u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+    entry.course.steps.retain(|taken| taken.step != step);
+    entry.course.steps.push(StepTaken { step: step.to_owned(), at, milliseconds });
+}
+
+async fn prepare(
+    hands: &Hands<'_>,
+    next: &mut Entry,
+    session: Option<&mut sqlx::PgConnection>,
+    now: i64,
+) -> Result<(), Fault> {
+    let Some(session) = session else { return Err(Fault::Overtaken(hands.database.name.clone())) };
+    let slots = ledger::slots(session).await;
+    let slots = slots.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
+    let role = next.current.credential.username.clone();
+    let expects = slots.iter().find(|slot| slot.role == role).map_or(0, |slot| slot.generation);
+    let like = hands.at_configured(&next.current.credential)?;
+    let generation = next.generation().max(expects) + 1;
+    next.pending = Some(fresh_credential(hands.fresh, &like, &role, generation)?);
+    next.state = State::Prepared;
+    next.course = Course { expects, ..Course::default() };
+    taken(next, "prepared", now, None);
+    Ok(())
+}
+
+/// By the ledger's function, which gets the verifier as a bound parameter and writes the history in the same transaction.
+async fn set(
+    hands: &Hands<'_>,
+    next: &mut Entry,
+    session: Option<&mut sqlx::PgConnection>,
+    begun: tokio::time::Instant,
+) -> Result<(), Fault> {
+    let name = || hands.database.name.clone();
+    let expects = next.course.expects;
+    let (Some(pending), Some(session)) = (&mut next.pending, session) else {
+        return Err(Fault::Overtaken(name()));
+    };
+    let Some(verifier) = &pending.verifier else { return Err(Fault::Overtaken(name())) };
+    let valid = schedule::validity(hands.database.maximum_password_age, hands.database.dead_man_switch)
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(Duration::from_secs);
+    let (role, generation) = (pending.credential.username.clone(), pending.credential.generation);
+    let set_at = ledger::rotate_administrator(session, &role, verifier, expects, generation, valid).await;
+    let set_at =
+        set_at.map_err(|error| hands.ledger_fault("setting the administrator's password", &error))?;
+    pending.set_at = Some(set_at);
+    next.state = State::Set;
+    taken(next, "set", set_at, Some(begun));
+    Ok(())
+}
+
+/// Its file, whole or not at all, and the platform's variable where there is one.
+async fn deliver(
+    hands: &Hands<'_>,
+    next: &mut Entry,
+    now: i64,
+    begun: tokio::time::Instant,
+) -> Result<(), Fault> {
+    let failed = |fault: delivery::DeliveryFault| Fault::Delivery {
+        name: hands.database.name.clone(),
+        reason: format!("the administrator's password: {fault}"),
+    };
+    let Some(written) = configured(hands)? else { return Err(Fault::Overtaken(hands.database.name.clone())) };
+    let credential = Credential {
+        password: next.current.credential.password.clone(),
+        generation: next.generation(),
+        ..written
+    };
+    if let Some(path) = &hands.database.administrator_file {
+        let text = SecretString::from(format!("{}\n", credential.url_with_password().expose_secret()));
+        let path = path.clone();
+        let written = tokio::task::spawn_blocking(move || delivery::write_secret_file(&path, &text)).await;
+        written.map_err(|_| Fault::Overtaken(hands.database.name.clone()))?.map_err(failed)?;
+    }
+    if let Some(place) = &hands.database.secret {
+        delivery::deliver_administrator(place, &credential).await.map_err(failed)?;
+    }
+    next.course.delivered_at = Some(now);
+    taken(next, "delivered", now, Some(begun));
+    Ok(())
+}
+
+async fn finish(hands: &Hands<'_>, next: &mut Entry, now: i64) -> Result<(), Fault> {
+    let role = next.current.credential.username.clone();
+    if let Some(previous) = &next.previous {
+        let said = attempt_refused(hands, &hands.at_configured(&previous.credential)?).await?;
+        let seen = said.ok_or_else(|| Fault::NotProven {
+            name: hands.database.name.clone(),
+            reason: format!("the old password of {role} still logs in"),
+        })?;
+        next.course.proofs.push(Proof { what: format!("a login with the old password of {role}"), seen });
+    }
+    next.course
+        .proofs
+        .push(Proof { what: format!("a login with the new password of {role}"), seen: "logs in".to_owned() });
+    taken(next, "retired", now, None);
+    next.state = State::Stable;
+    next.report = Some(Report {
+        generation: next.generation(),
+        from: role.clone(),
+        to: role,
+        started_at: next.course.steps.first().map_or(now, |step| step.at),
+        finished_at: now,
+        steps: next.course.steps.clone(),
+        sessions_drained: 0,
+        sessions_terminated: 0,
+        failed_requests: None,
+        proofs: next.course.proofs.clone(),
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGINS: [Login; 3] = [Login::Works, Login::Refused, Login::Unknown];
+    const STATES: [State; 6] =
+        [State::Stable, State::Prepared, State::Set, State::Tested, State::Promoted, State::Adopted];
+
+    #[test]
+    fn every_state_and_sight_has_a_safe_step() {
+        for (state, wanted, delivered) in STATES.into_iter().flat_map(|state| {
+            [(false, false), (false, true), (true, false), (true, true)].map(|(a, b)| (state, a, b))
+        }) {
+            for (current, other) in LOGINS.into_iter().flat_map(|one| LOGINS.map(|two| (one, two))) {
+                let step = next_step(state, wanted, delivered, Seen { current, other });
+                let case = format!("{state:?} {wanted} {delivered} {current:?} {other:?}: {step:?}");
+                match step {
+                    Step::Rest => assert!(state == State::Stable && !wanted, "{case}"),
+                    Step::Prepare => assert!(state == State::Stable && current == Login::Works, "{case}"),
+                    // Only through the password in use, and only while the next one is not set.
+                    Step::Set => assert!(current == Login::Works && other == Login::Refused, "{case}"),
+                    Step::RecordSet | Step::Promote => {
+                        assert!(current == Login::Refused && other == Login::Works, "{case}");
+                    }
+                    // The file is replaced by what certainly logs in, and the old one is certainly dead.
+                    Step::Deliver | Step::Finish => {
+                        assert!(current == Login::Works && other == Login::Refused, "{case}");
+                        assert_eq!(step == Step::Finish, delivered, "{case}");
+                    }
+                    Step::NotRequired => assert!(current == Login::Works && other == Login::Works, "{case}"),
+                    Step::LockedOut => assert_eq!(current, Login::Refused, "{case}"),
+                    Step::CouldNotTell => {
+                        assert!(current == Login::Unknown || other == Login::Unknown, "{case}");
+                    }
+                }
+            }
+        }
+    }
+}
