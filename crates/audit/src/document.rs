@@ -46,23 +46,35 @@ pub struct Line {
     pub environments: Vec<&'static str>,
 }
 
-/// The document cannot be read.
+/// The document cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the document {path} cannot be read: {source}")]
-pub struct DocumentError {
-    path: PathBuf,
-    source: std::io::Error,
+pub enum DocumentError {
+    /// No file, or no UTF-8.
+    #[error("the document {path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no line that a measure could stand for.
+    #[error("the document {0} has no check boxes: a line that can be ticked begins with \"- [ ] \"")]
+    NoCheckBoxes(PathBuf),
 }
 
 impl Document {
     /// Reads a document.
     ///
     /// # Errors
-    /// The file cannot be read or is no UTF-8.
+    /// The file cannot be read, is no UTF-8, or has no check boxes.
     pub fn read(path: &Path) -> Result<Self, DocumentError> {
-        std::fs::read_to_string(path)
-            .map(|source| Self::parse(&source))
-            .map_err(|source| DocumentError { path: path.to_owned(), source })
+        let source = std::fs::read_to_string(path)
+            .map_err(|source| DocumentError::Unreadable { path: path.to_owned(), source })?;
+        let document = Self::parse(&source);
+        if document.lines.is_empty() {
+            return Err(DocumentError::NoCheckBoxes(path.to_owned()));
+        }
+        Ok(document)
     }
 
     /// Reads a document's text. Evidence that an earlier run wrote into it is left out.

@@ -16,8 +16,12 @@ mod user_endpoints_need_a_users_token;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Evidence;
 use crate::report::Claim;
 use crate::world::World;
+
+/// The one claim of a measure that could not be tried, since nobody is there.
+const ANSWERS: &str = "the_server_answers";
 
 /// The contract's ids, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,6 +89,11 @@ impl MeasureId {
         }
     }
 
+    /// Whether every claim of it is made of requests to the target and the issuer.
+    fn asks_over_http(self) -> bool {
+        matches!(self, Self::A5 | Self::A6 | Self::A7 | Self::A9 | Self::A10 | Self::N2)
+    }
+
     /// What it says, where no document says it better.
     #[must_use]
     pub fn sentence(self) -> &'static str {
@@ -115,6 +124,12 @@ impl std::fmt::Display for MeasureId {
 
 /// Looks at what a measure is about and judges it.
 pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
+    if id.asks_over_http()
+        && let Err(why) = world.answers().await
+    {
+        let remedy = "start it, or correct [audit] target";
+        return vec![Claim::not_proven(ANSWERS, vec![Evidence::http(why.clone())], remedy)];
+    }
     match id {
         MeasureId::A1 => passwords_are_hashed::claims(world).await,
         MeasureId::A2 => password_is_reset_by_mail::claims(world).await,

@@ -359,4 +359,12 @@ mod tests {
         assert!(text::render(&report, true).contains("\u{1b}[31mfail"));
         assert!(text::render(&report, false).contains("1 fail"));
     }
+
+    #[test]
+    fn text_shows_the_challenge() {
+        let mut report = report(&[(MeasureId::N2, Verdict::Fail)]);
+        assert!(!text::render(&report, false).contains("challenge"));
+        report.run.challenge = Some("7f3a".into());
+        assert!(text::render(&report, false).contains("challenge: 7f3a\n"));
+    }
 }

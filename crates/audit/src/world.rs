@@ -31,6 +31,7 @@ pub(crate) struct World {
     /// The id of this run: in the User-Agent, and in names that must not exist.
     pub(crate) id: String,
     pub(crate) now: i64,
+    answers: OnceCell<Result<(), String>>,
     keys: OnceCell<Option<Value>>,
     matrix: OnceCell<Matrix>,
     begun: OnceCell<Result<Begun, String>>,
@@ -56,12 +57,27 @@ impl World {
             tokens,
             id,
             config,
+            answers: OnceCell::new(),
             keys: OnceCell::new(),
             matrix: OnceCell::new(),
             begun: OnceCell::new(),
             scans: OnceCell::new(),
             finished: OnceCell::new(),
         }
+    }
+
+    /// Whether anything answers at the target and at the issuer, asked once a run; or what does not, and why. Against a
+    /// server that is down every endpoint would say the same.
+    pub(crate) async fn answers(&self) -> &Result<(), String> {
+        let answers = self.answers.get_or_init(|| async {
+            for url in [&self.config.target, &self.config.issuer] {
+                if let Err(why) = self.http.send(Probe::new("GET", url)).await {
+                    return Err(format!("nothing answers at {url}: {why}"));
+                }
+            }
+            Ok(())
+        });
+        answers.await
     }
 
     /// The issuer's published keys.

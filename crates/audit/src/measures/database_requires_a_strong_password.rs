@@ -4,35 +4,37 @@
 mod catalogue;
 mod file;
 mod logins;
+mod rules;
+mod strength;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::Connection as _;
+use sqlx::postgres::PgConnectOptions;
 
-use crate::config::Location;
-use crate::database::postgres::{self, Refusal};
+use crate::config::{Config, Location};
+use crate::database::credentials::Credentials;
+use crate::database::postgres;
+use crate::database::targets::{Target, targets};
 use crate::evidence::Evidence;
 use crate::report::Claim;
 use crate::world::World;
-
-/// A password that people chose is strong from here; ours are longer.
-const MINIMUM_LENGTH: usize = 20;
-const MINIMUM_DISTINCT: usize = 10;
+use strength::Given;
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let mut claims = Vec::new();
     let config = &world.config;
-    let all = config
+    let files = config
         .store
         .iter()
         .map(|location| ("store", location))
         .chain(config.databases.iter().map(|database| (database.name.as_str(), &database.location)));
-    for (name, location) in all {
-        match location {
-            Location::SqlCipher { path, key } => {
-                claims.extend(file::claims(name, path, key.expose_secret()).await)
-            }
-            Location::Postgres { url, password } => claims.extend(server(name, url, password.as_ref()).await),
+    for (name, location) in files {
+        if let Location::SqlCipher { path, key } = location {
+            claims.extend(file::claims(name, path, key.expose_secret()).await);
         }
+    }
+    for target in targets(config) {
+        claims.extend(server(&target, config).await);
     }
     if claims.is_empty() {
         let evidence = Evidence::configuration("no database is configured");
@@ -49,29 +51,23 @@ fn named(name: &str, claim: &str) -> String {
     format!("{name}_{claim}")
 }
 
-async fn server(name: &str, url: &str, password: Option<&SecretString>) -> Vec<Claim> {
-    let id = named(name, "wrong_password_is_refused");
-    let options = match postgres::options(url, password) {
+async fn server(target: &Target<'_>, config: &Config) -> Vec<Claim> {
+    let id = target.claim("wrong_password_is_refused");
+    let options = match target.options() {
         Ok(options) => options,
         Err(why) => {
             return vec![Claim::not_proven(&id, vec![Evidence::configuration(why)], "correct the URL")];
         }
     };
-    let mut connection = match postgres::connect(&options).await {
+    let mut connection = match target.connect().await {
         Ok(connection) => connection,
-        Err(refusal) => {
-            let why = match refusal {
-                Refusal::Login(code) => format!("the right password was refused ({code})"),
-                Refusal::Other(why) => why,
-            };
-            return vec![Claim::not_proven(
-                &id,
-                vec![Evidence::database(why)],
-                "give the auditor the right password, as the control",
-            )];
+        Err(why) => {
+            let remedy = "give the auditor the right password, as the control";
+            return vec![Claim::not_proven(&id, vec![Evidence::database(why)], remedy)];
         }
     };
     let control = format!("{} logged in with the right password", options.get_username());
+    let credentials = Credentials::read(&mut connection).await;
     let mut claims = Vec::new();
     match logins::roles(&mut connection).await {
         Err(error) => {
@@ -81,64 +77,42 @@ async fn server(name: &str, url: &str, password: Option<&SecretString>) -> Vec<C
         Ok(roles) => {
             let tried = logins::try_wrong_passwords(&options, &roles).await;
             claims.push(logins::wrong(&id, &tried, &control));
-            claims.push(logins::methods(name, &mut connection, &options, &roles).await);
-            claims.push(
-                catalogue::verifiers(&named(name, "passwords_are_stored_as_scram"), &mut connection).await,
-            );
+            claims.push(logins::own_names(&target.claim("no_password_is_its_roles_name"), &tried, &control));
+            claims.push(logins::methods(target.name, &mut connection, &options, &roles).await);
+            let names = [options.get_database().unwrap_or_default(), options.get_host()];
+            let given = given(config, &options);
+            let id = target.claim("every_password_is_strong");
+            claims.push(strength::claim(&id, &roles, &credentials, &given, &names));
         }
     }
-    claims.push(catalogue::privileges(&named(name, "role_is_not_powerful"), &mut connection).await);
-    claims.push(strength(name, url, password, &options));
+    claims.push(catalogue::verifiers(&target.claim("passwords_are_stored_as_scram"), &credentials));
+    let read = rules::read(&mut connection).await;
+    claims.push(rules::claim(&target.claim("rules_let_in_nobody_without_a_secret"), &read));
+    claims.push(catalogue::privileges(&target.claim("role_is_not_powerful"), &mut connection).await);
     let _closed = connection.close().await;
     claims
 }
 
-fn strength(
-    name: &str,
-    url: &str,
-    password: Option<&SecretString>,
-    options: &sqlx::postgres::PgConnectOptions,
-) -> Claim {
-    let id = named(name, "password_is_strong");
-    let in_url = url::Url::parse(url)
-        .ok()
-        .and_then(|url| url.password().map(|text| SecretString::from(text.to_owned())));
-    let Some(password) = password.cloned().or(in_url) else {
-        let evidence = Evidence::configuration("the password is not known here");
-        return Claim::not_proven(&id, vec![evidence], "give the auditor the password's file");
+/// The passwords of this server's roles that the configuration has.
+fn given(config: &Config, server: &PgConnectOptions) -> Given {
+    let mut given = Given::new();
+    let audit = match &config.database {
+        Some(Location::Postgres { url, password }) => Some((url.as_str(), password.as_ref())),
+        _ => None,
     };
-    let names = [options.get_username(), options.get_database().unwrap_or_default(), options.get_host()];
-    judge_strength(&id, password.expose_secret(), &names)
-}
-
-fn judge_strength(id: &str, password: &str, names: &[&str]) -> Claim {
-    let length = password.chars().count();
-    let distinct = password.chars().collect::<std::collections::BTreeSet<_>>().len();
-    let lower = password.to_lowercase();
-    let named = names.iter().any(|name| name.len() >= 3 && lower.contains(&name.to_lowercase()));
-    // A bound, not a proof: a person can still choose a poor one of this length.
-    let evidence = vec![Evidence::configuration(format!(
-        "{length} characters, {distinct} different ones{}",
-        if named { ", and it contains the name of its role, database or host" } else { "" }
-    ))];
-    if length < MINIMUM_LENGTH || distinct < MINIMUM_DISTINCT || named {
-        Claim::fail(id, evidence, "set a random password of 20 characters or more")
-    } else {
-        Claim::pass(id, evidence)
+    let all = targets(config).into_iter().map(|target| (target.url, target.password)).chain(audit);
+    for (url, password) in all {
+        let Ok(options) = postgres::options(url, password) else { continue };
+        if (options.get_host(), options.get_port()) != (server.get_host(), server.get_port()) {
+            continue;
+        }
+        let in_url = || {
+            let url = url::Url::parse(url).ok()?;
+            url.password().map(|text| SecretString::from(text.to_owned()))
+        };
+        if let Some(password) = password.cloned().or_else(in_url) {
+            given.insert(options.get_username().to_owned(), password);
+        }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::verdict::Verdict;
-
-    #[test]
-    fn strength_is_length_variety_and_no_name() {
-        let verdict = |password: &str| judge_strength("x", password, &["app", "orders", "db"]).verdict;
-        assert_eq!(verdict("hQ7vN2kXw9ZpT4mYc8RbLd3J"), Verdict::Pass);
-        assert_eq!(verdict("hQ7vN2kXw9Zp"), Verdict::Fail);
-        assert_eq!(verdict("aaaaaaaaaaaaaaaaaaaaaaaa"), Verdict::Fail);
-        assert_eq!(verdict("orders-hQ7vN2kXw9ZpT4mYc8"), Verdict::Fail);
-    }
+    given
 }

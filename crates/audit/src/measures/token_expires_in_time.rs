@@ -7,8 +7,10 @@ use crate::config::{Caller, Config};
 use crate::document;
 use crate::evidence::Evidence;
 use crate::measures::{MeasureId, refusal};
-use crate::report::Claim;
+use crate::report::{Claim, rfc3339};
+use crate::verdict::Verdict;
 use crate::world::World;
+use crate::world::kept;
 use crate::world::matrix::Attempt;
 use crate::world::tokens::Had;
 
@@ -26,6 +28,17 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let rows = refusal::rows(&world.inventory, world.matrix().await, &[Attempt::Expired], |e| !e.is_public());
     let mut expired =
         refusal::claim("an_expired_token_is_refused", &rows, "refuse tokens whose exp has passed");
+    if expired.verdict == Verdict::NotProven && world.config.state.is_some() {
+        // Nothing is missing but time.
+        match kept::last_end(&world.config) {
+            None => expired.remedy = "run it again after the end of the tokens that this run keeps".into(),
+            Some(end) if end + kept::LEEWAY >= world.now => {
+                let end = rfc3339(end + kept::LEEWAY);
+                expired.remedy = format!("run it again after {end}, when the kept token has ended");
+            }
+            Some(_) => {}
+        }
+    }
     if rows.is_empty() {
         expired =
             Claim::not_proven(&expired.id.clone(), expired.evidence, "give the auditor an endpoint to try");
@@ -96,7 +109,7 @@ fn agreement(config: &Config) -> Claim {
     match (promised, &config.access_token_lifetime) {
         (None, _) => {
             let evidence = Evidence::configuration("the document gives no number");
-            Claim::pass(id, vec![evidence]).but(crate::verdict::Verdict::NotApplicable)
+            Claim::pass(id, vec![evidence]).but(Verdict::NotApplicable)
         }
         (Some(promised), None) => {
             let what =

@@ -7,7 +7,11 @@ use crate::verdict::Verdict;
 #[must_use]
 pub fn render(report: &Report, coloured: bool) -> String {
     let run = &report.run;
-    let mut text = format!("{} ({}), {}\n\n", run.target, run.environment, run.started);
+    let mut text = format!("{} ({}), {}\n", run.target, run.environment, run.started);
+    if let Some(challenge) = &run.challenge {
+        text.push_str(&format!("challenge: {challenge}\n"));
+    }
+    text.push('\n');
     for measure in &report.measures {
         let verdict = painted(measure.verdict, coloured);
         text.push_str(&format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), measure.line));

@@ -52,6 +52,11 @@ pub(crate) fn read(config: &Config) -> Vec<Kept> {
         .collect()
 }
 
+/// When the last of the kept tokens ends, Unix seconds; none where none is kept.
+pub(crate) fn last_end(config: &Config) -> Option<i64> {
+    entries(config).iter().map(|entry| entry.expires_at).max()
+}
+
 fn entries(config: &Config) -> Vec<Entry> {
     let Some(folder) = &config.state else { return Vec::new() };
     let text = std::fs::read(folder.join(FILE)).unwrap_or_default();

@@ -2,71 +2,72 @@
 
 use sqlx::{PgConnection, Row as _};
 
+use crate::database::credentials::{Credentials, Stored};
 use crate::database::postgres;
 use crate::evidence::Evidence;
 use crate::report::Claim;
-use crate::verdict::Verdict;
 
-/// How passwords are stored: their first characters only; a verifier never leaves the server.
-pub(super) async fn verifiers(id: &str, connection: &mut PgConnection) -> Claim {
-    let steward = "SELECT role_name::text, kind::text, iterations::bigint FROM portcullis.credentials() WHERE can_login";
-    let catalogue = "SELECT rolname::text, CASE WHEN rolpassword IS NULL THEN 'none' \
-                     WHEN rolpassword LIKE 'SCRAM-SHA-256$%' THEN 'scram' ELSE 'md5' END, \
-                     substring(rolpassword FROM '^SCRAM-SHA-256[$]([0-9]+):')::bigint FROM pg_authid WHERE rolcanlogin";
-    for sql in [steward, catalogue] {
-        let Ok(rows) = sqlx::query(sql).fetch_all(&mut *connection).await else { continue };
-        let stored: Vec<Stored> = rows
-            .iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
-            .map(|row: Result<_, sqlx::Error>| row.map_err(|error| postgres::reason(&error)))
-            .collect();
-        return all_are_scram(id, &stored);
+/// How passwords are stored: facts about them; a verifier never leaves the server.
+pub(super) fn verifiers(id: &str, credentials: &Credentials) -> Claim {
+    match &credentials.stored {
+        Ok(stored) => all_are_scram(id, stored, credentials.now.as_ref().ok().copied()),
+        Err(why) => {
+            let what = format!("stored passwords cannot be looked at: {why}");
+            let remedy =
+                "portcullis database adopt leaves portcullis.credentials(), which tells their kind alone";
+            Claim::not_proven(id, vec![Evidence::catalogue(what)], remedy)
+        }
     }
-    // The server asks for SCRAM, and an MD5 verifier could not answer it: seen by `every_login_wants_scram`.
-    let evidence = Evidence::catalogue("stored passwords are not readable here, as it should be");
-    Claim::pass(id, vec![evidence]).but(Verdict::NotApplicable)
 }
 
-/// A role, the kind of its verifier and its iterations; or why the row could not be read.
-type Stored = Result<(String, String, Option<i64>), String>;
-
-fn all_are_scram(id: &str, stored: &[Stored]) -> Claim {
-    let (mut offences, mut gaps) = (Vec::new(), Vec::new());
+fn all_are_scram(id: &str, stored: &[Result<Stored, String>], now: Option<i64>) -> Claim {
+    let (mut offences, mut gaps, mut logins) = (Vec::new(), Vec::new(), 0);
     for row in stored {
-        let (role, kind, iterations) = match row {
-            Ok(row) => row,
+        let row = match row {
+            Ok(row) if row.can_login => row,
+            Ok(_) => continue,
             Err(why) => {
                 gaps.push(Evidence::catalogue(format!("a role's verifier cannot be read: {why}")));
                 continue;
             }
         };
-        let iterations = iterations.unwrap_or(0);
-        match kind.as_str() {
-            "scram" if iterations >= 4096 => {}
-            "scram" => {
-                offences.push(Evidence::catalogue(format!("{role}: SCRAM with {iterations} iterations")))
+        logins += 1;
+        let role = &row.role;
+        let iterations = row.iterations.unwrap_or(0);
+        match row.kind.as_deref() {
+            Some("scram") if iterations >= 4096 => {}
+            Some("scram") => {
+                offences.push(Evidence::catalogue(format!("{role}: SCRAM with {iterations} iterations")));
             }
-            // A role without a password cannot log in by password; that it is let in otherwise is seen above.
-            "none" => {}
-            other => offences.push(Evidence::catalogue(format!("{role}: {other}"))),
+            // Past its end: on its way out, and no password would be taken any more.
+            Some("none") if row.valid_until.zip(now).is_some_and(|(end, now)| end <= now) => {}
+            Some("none") => offences.push(Evidence::catalogue(format!(
+                "{role} may log in and has no password: whatever lets it in asks for none"
+            ))),
+            Some(other) => offences.push(Evidence::catalogue(format!("{role}: {other}"))),
+            None => gaps.push(Evidence::catalogue(format!("{role}: what is stored cannot be told here"))),
         }
     }
     if !offences.is_empty() {
-        return Claim::fail(id, offences, "set password_encryption = scram-sha-256 and the passwords anew");
+        let remedy = "set password_encryption = scram-sha-256 and the passwords anew; take LOGIN from roles without one";
+        return Claim::fail(id, offences, remedy);
     }
-    if !gaps.is_empty() {
-        return Claim::not_proven(id, gaps, "name roles in UTF-8, or audit over a database that has it");
+    if !gaps.is_empty() || logins == 0 {
+        let remedy = "adopt the database by a role that may read pg_authid, and name roles in UTF-8";
+        return Claim::not_proven(id, gaps, remedy);
     }
-    let what = format!("{} login roles, none but SCRAM with 4096 iterations or more", stored.len());
+    let what = format!("{logins} login roles, each SCRAM with 4096 iterations or more");
     Claim::pass(id, vec![Evidence::catalogue(what)])
 }
 
 /// The role of the application has no power over the server.
 pub(super) async fn privileges(id: &str, connection: &mut PgConnection) -> Claim {
-    let sql = "SELECT rolname::text, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, \
-               EXISTS (SELECT FROM pg_roles p WHERE p.rolname IN ('pg_execute_server_program', \
-               'pg_write_server_files', 'pg_read_server_files') AND pg_has_role(r.oid, p.oid, 'MEMBER')) \
-               FROM pg_roles r WHERE rolname = session_user";
+    // What it can become counts as what it is.
+    let sql = "SELECT r.rolname::text, bool_or(p.rolsuper), bool_or(p.rolcreaterole), bool_or(p.rolcreatedb), \
+               bool_or(p.rolreplication), bool_or(p.rolbypassrls), bool_or(p.rolname IN \
+               ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_signal_backend')) \
+               FROM pg_roles r JOIN pg_roles p ON pg_has_role(r.oid, p.oid, 'MEMBER') \
+               WHERE r.rolname = session_user GROUP BY r.rolname";
     let row = match sqlx::query(sql).fetch_one(connection).await {
         Ok(row) => row,
         Err(error) => {
@@ -83,7 +84,7 @@ pub(super) async fn privileges(id: &str, connection: &mut PgConnection) -> Claim
         "CREATEDB",
         "REPLICATION",
         "BYPASSRLS",
-        "programs or files of the server",
+        "programs, files or sessions of the server",
     ];
     let read = || {
         let held = (1..=powers.len()).map(|at| row.try_get(at)).collect::<Result<Vec<bool>, _>>()?;
@@ -111,15 +112,31 @@ pub(super) async fn privileges(id: &str, connection: &mut PgConnection) -> Claim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::Verdict;
 
     #[test]
     fn a_verifier_that_cannot_be_read_is_not_proven() {
-        let row = |kind: &str, iterations| Ok(("app".to_owned(), kind.to_owned(), iterations));
-        let verdict = |stored: &[Stored]| all_are_scram("x", stored).verdict;
-        assert_eq!(verdict(&[row("scram", Some(4096)), row("none", None)]), Verdict::Pass);
-        assert_eq!(verdict(&[row("scram", Some(4096)), Err("no UTF-8".into())]), Verdict::NotProven);
-        assert_eq!(verdict(&[row("md5", None), Err("no UTF-8".into())]), Verdict::Fail);
-        assert_eq!(verdict(&[row("scram", Some(1))]), Verdict::Fail);
-        assert_eq!(verdict(&[row("scram", None)]), Verdict::Fail);
+        let row = |kind: Option<&str>, iterations, valid_until| {
+            Ok(Stored {
+                role: "app".into(),
+                can_login: true,
+                kind: kind.map(Into::into),
+                iterations,
+                fingerprint: None,
+                valid_until,
+            })
+        };
+        let scram = || row(Some("scram"), Some(4096), None);
+        let verdict = |stored: &[Result<Stored, String>]| all_are_scram("x", stored, Some(1000)).verdict;
+        assert_eq!(verdict(&[scram()]), Verdict::Pass);
+        assert_eq!(verdict(&[scram(), row(Some("none"), None, Some(999))]), Verdict::Pass, "past its end");
+        assert_eq!(verdict(&[scram(), row(Some("none"), None, None)]), Verdict::Fail);
+        assert_eq!(verdict(&[scram(), row(Some("none"), None, Some(1001))]), Verdict::Fail);
+        assert_eq!(verdict(&[scram(), Err("no UTF-8".into())]), Verdict::NotProven);
+        assert_eq!(verdict(&[scram(), row(None, None, None)]), Verdict::NotProven);
+        assert_eq!(verdict(&[]), Verdict::NotProven);
+        assert_eq!(verdict(&[row(Some("md5"), None, None), Err("no UTF-8".into())]), Verdict::Fail);
+        assert_eq!(verdict(&[row(Some("scram"), Some(1), None)]), Verdict::Fail);
+        assert_eq!(verdict(&[row(Some("scram"), None, None)]), Verdict::Fail);
     }
 }

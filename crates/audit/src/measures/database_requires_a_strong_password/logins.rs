@@ -13,6 +13,8 @@ use crate::world::random_hex;
 const PAIRS: usize = 500;
 /// SQLSTATE 28P01 invalid_password, 28000 invalid_authorization_specification.
 const REFUSED: [&str; 2] = ["28P01", "28000"];
+/// SQLSTATE 42501: no CONNECT on the database, which is looked at after the password.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Every role that can log in.
 pub(super) async fn roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
@@ -25,32 +27,47 @@ pub(super) async fn roles(connection: &mut PgConnection) -> Result<Vec<String>, 
 /// What a login with a wrong password came to.
 pub(super) enum Tried {
     Refused(String),
+    /// Any password is taken.
     LetIn,
+    /// Its own name was taken, another password refused.
+    OwnName,
     Unclear(String),
 }
 
-/// Logs in as each role with a password that is not its own.
+/// Logs in as each role with a password that must not be its own: its name. One try a role and run: enough to see, too
+/// few to lock anybody out. Only where the name is taken a second one tells a poor password from none.
 pub(super) async fn try_wrong_passwords(
     options: &PgConnectOptions,
     roles: &[String],
 ) -> Vec<(String, Tried)> {
     let mut tried = Vec::new();
     for role in roles {
-        let wrong = format!("wrong-{}", random_hex::<16>());
-        let attempt = options.clone().username(role).password(&wrong).disable_statement_logging();
-        // One try a role and run: enough to see, too few to lock anybody out.
-        let outcome = match postgres::connect(&attempt).await {
-            Ok(connection) => {
-                let _closed = connection.close().await;
-                Tried::LetIn
-            }
-            Err(Refusal::Login(code)) if REFUSED.contains(&code.as_str()) => Tried::Refused(code),
-            Err(Refusal::Login(code)) => Tried::Unclear(format!("SQLSTATE {code}")),
-            Err(Refusal::Other(why)) => Tried::Unclear(why),
+        let outcome = match try_password(options, role, role).await {
+            Tried::LetIn => match try_password(options, role, &format!("wrong-{}", random_hex::<16>())).await
+            {
+                Tried::Refused(_) => Tried::OwnName,
+                other => other,
+            },
+            other => other,
         };
         tried.push((role.clone(), outcome));
     }
     tried
+}
+
+async fn try_password(options: &PgConnectOptions, role: &str, password: &str) -> Tried {
+    let attempt = options.clone().username(role).password(password).disable_statement_logging();
+    match postgres::connect(&attempt).await {
+        Ok(connection) => {
+            let _closed = connection.close().await;
+            Tried::LetIn
+        }
+        Err(Refusal::Login(code)) if REFUSED.contains(&code.as_str()) => Tried::Refused(code),
+        // The password was taken: what is refused is the database, which is asked for afterwards.
+        Err(Refusal::Login(code)) if code == INSUFFICIENT_PRIVILEGE => Tried::LetIn,
+        Err(Refusal::Login(code)) => Tried::Unclear(format!("SQLSTATE {code}")),
+        Err(Refusal::Other(why)) => Tried::Unclear(why),
+    }
 }
 
 /// Every role was refused with a wrong password.
@@ -65,6 +82,7 @@ pub(super) fn wrong(id: &str, tried: &[(String, Tried)], control: &str) -> Claim
             }
             Tried::Unclear(why) => gaps.push(Evidence::database(format!("{role}: {why}"))),
             Tried::Refused(code) => refused.push(format!("{role} ({code})")),
+            Tried::OwnName => refused.push(role.clone()),
         }
     }
     if !offences.is_empty() {
@@ -74,6 +92,33 @@ pub(super) fn wrong(id: &str, tried: &[(String, Tried)], control: &str) -> Claim
         return Claim::not_proven(id, gaps, "let the auditor reach the server");
     }
     let what = format!("a wrong password was refused to {}", refused.join(", "));
+    Claim::pass(id, vec![Evidence::database(what).beside(control)])
+}
+
+/// No role's password is its own name, the first that anybody tries.
+pub(super) fn own_names(id: &str, tried: &[(String, Tried)], control: &str) -> Claim {
+    let of = |wanted: fn(&Tried) -> bool| -> Vec<&str> {
+        tried.iter().filter(|(_, tried)| wanted(tried)).map(|(role, _)| role.as_str()).collect()
+    };
+    let taken = of(|tried| matches!(tried, Tried::OwnName));
+    if !taken.is_empty() {
+        let what = format!("the password is the role's own name: {}", taken.join(", "));
+        return Claim::fail(
+            id,
+            vec![Evidence::database(what)],
+            "set a random password of 20 characters or more",
+        );
+    }
+    let untold = of(|tried| matches!(tried, Tried::LetIn | Tried::Unclear(_)));
+    if !untold.is_empty() || tried.is_empty() {
+        let what = format!("it could not be told for {}", untold.join(", "));
+        return Claim::not_proven(
+            id,
+            vec![Evidence::database(what)],
+            "let the auditor reach the server, and have it ask for passwords",
+        );
+    }
+    let what = format!("its own name was refused to each of {} roles", tried.len());
     Claim::pass(id, vec![Evidence::database(what).beside(control)])
 }
 
@@ -167,6 +212,12 @@ mod tests {
         assert_eq!(tried(Tried::Refused("28P01".into())), Verdict::Pass);
         assert_eq!(tried(Tried::LetIn), Verdict::Fail);
         assert_eq!(tried(Tried::Unclear("timeout".into())), Verdict::NotProven);
+        assert_eq!(tried(Tried::OwnName), Verdict::Pass, "poor, but asked for");
+        let named = |outcome| own_names("x", &[("app".to_owned(), outcome)], "c").verdict;
+        assert_eq!(named(Tried::Refused("28P01".into())), Verdict::Pass);
+        assert_eq!(named(Tried::OwnName), Verdict::Fail);
+        assert_eq!(named(Tried::LetIn), Verdict::NotProven);
+        assert_eq!(own_names("x", &[], "c").verdict, Verdict::NotProven);
     }
 
     #[test]
