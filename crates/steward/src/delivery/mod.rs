@@ -6,7 +6,10 @@
 mod command;
 mod fault;
 mod file;
+mod https;
+mod kubernetes;
 mod place;
+mod railway;
 mod redacted;
 
 use crate::Credential;
@@ -42,8 +45,10 @@ pub async fn deliver(place: &Place, credential: &Credential) -> Result<Delivered
             command::run(place, command, credential).await?;
             Vec::new()
         }
-        Place::Railway(_) | Place::Kubernetes(_) => {
-            return Err(DeliveryFault::new(place, Reached::Nothing, "cannot be written by this version"));
+        Place::Railway(railway) => railway::deliver(place, railway, credential).await?,
+        Place::Kubernetes(kubernetes) => {
+            kubernetes::deliver(place, kubernetes, credential).await?;
+            Vec::new()
         }
     };
     Ok(Delivered { place: place.to_string(), redeployed })
@@ -58,6 +63,19 @@ pub async fn deliver(place: &Place, credential: &Credential) -> Result<Delivered
 pub async fn read_back(place: &Place) -> Result<Option<Credential>, DeliveryFault> {
     match place {
         Place::File(path) => file::read(place, path).await,
-        Place::Command(_) | Place::Railway(_) | Place::Kubernetes(_) => Ok(None),
+        Place::Command(_) => Ok(None),
+        Place::Railway(railway) => railway::read_back(place, railway).await,
+        Place::Kubernetes(kubernetes) => kubernetes::read_back(place, kubernetes).await,
     }
+}
+
+/// Puts the password of the role that the platform made where the platform shows it. True when the place has room for
+/// it; where it has none, the file that the password was read from is all there is.
+///
+/// # Errors
+/// [`DeliveryFault`].
+pub async fn deliver_administrator(place: &Place, credential: &Credential) -> Result<bool, DeliveryFault> {
+    let Place::Railway(railway) = place else { return Ok(false) };
+    let Some(administrator) = &railway.administrator else { return Ok(false) };
+    railway::deliver_administrator(place, railway, administrator, credential).await.map(|()| true)
 }
