@@ -11,6 +11,8 @@ use crate::Credential;
 
 /// How long a login may take, name, TLS and all.
 const LOGIN: Duration = Duration::from_secs(10);
+/// How the steward's own sessions are called, so that they are not taken for somebody's.
+pub const APPLICATION_NAME: &str = "portcullis steward";
 /// How long one statement, or the wait for a lock, may take at the server.
 const LIMITS: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
                       SET idle_in_transaction_session_timeout = '30s'";
@@ -40,7 +42,7 @@ pub async fn login(credential: &Credential) -> Result<PgConnection, LoginFault> 
         // The parser's message may repeat the URL's parameters, where somebody may have put a password.
         .map_err(|_| LoginFault::Unknown("the URL's parameters cannot be read".to_owned()))?
         .password(credential.password.expose_secret())
-        .application_name("portcullis steward")
+        .application_name(APPLICATION_NAME)
         .disable_statement_logging();
     let session = async {
         let mut session = PgConnection::connect_with(&options).await?;

@@ -119,8 +119,11 @@ impl Steward {
 
     async fn tick_one(&self, name: &str) -> Result<Ticked, Fault> {
         let hands = self.hands(name, &|_| {})?;
-        if matches!(hands.database.secret, Some(Place::Railway(_))) {
-            return self.recover(name).await;
+        match hands.database.secret {
+            // Watched, not changed: nobody would get the new password.
+            None => return Ok(Ticked::Rest { due_at: None }),
+            Some(Place::Railway(_)) => return self.recover(name).await,
+            Some(_) => {}
         }
         let outcome = match drive(&hands, Wanted::IfDue, false).await {
             Err(Fault::NotAdopted(_)) => return Ok(Ticked::Rest { due_at: None }),

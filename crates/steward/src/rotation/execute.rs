@@ -446,6 +446,11 @@ async fn deliver(
     begun: tokio::time::Instant,
 ) -> Result<(), Fault> {
     let _alone = hands.delivering.lock().await;
+    // Read again just before: a steward that hung must not put an old credential over a newer one.
+    let stored = hands.journal.load(&hands.database.name).await?;
+    if stored.is_none_or(|stored| stored.generation() != next.generation()) {
+        return Err(Fault::Overtaken(hands.database.name.clone()));
+    }
     hand_over(hands, &next.current.credential).await?;
     next.course.delivered_at = Some(now);
     next.course.quiet_since = None;

@@ -1,4 +1,4 @@
-//! Every state with everything that can be seen, row by row; the model world stands in `tests/rotation_model.rs`.
+//! Every state with everything that can be seen, row by row; the model world stands in `tests/rotation/model.rs`.
 
 use super::Login::{Refused, Unknown, Works};
 use super::State::{Adopted, Prepared, Promoted, Set, Stable, Tested};
