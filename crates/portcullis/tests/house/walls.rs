@@ -14,8 +14,8 @@ const WALLS: [(&str, &[&str]); 13] = [
     ("store", &[]),
     ("identity", &["accounts", "jose", "oauth", "policy", "store"]),
     ("admin", &["accounts", "oauth", "policy", "store"]),
-    // Database credentials: its journal rests in the store.
-    ("steward", &["store"]),
+    // Database credentials: its journal rests in the store; a foreign password is held against the list of `accounts`.
+    ("steward", &["accounts", "store"]),
     // No line to the store, so no way to a password hash.
     ("gateway", &["jose", "policy"]),
     // Stands outside, so that it cannot share the others' mistakes.

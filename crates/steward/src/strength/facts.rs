@@ -16,9 +16,8 @@ pub struct Facts {
     pub doors: Vec<Door>,
     /// The right password at the configured address. Without it a refusal means nothing.
     pub control: Login,
-    /// `SYSTEM_USER` of the application's session, from PostgreSQL 16 on: `scram-sha-256:app`, or NULL where nobody asked
-    /// for a password.
-    pub system_user: Option<Option<String>>,
+    /// `SYSTEM_USER` of the application's session.
+    pub system_user: SystemUser,
     /// One wrong password for each role that can log in.
     pub tries: Vec<Try>,
     /// The server's version and roles.
@@ -69,6 +68,18 @@ pub enum Login {
     Refused(String),
     /// Nobody can say.
     Unclear(String),
+}
+
+/// Who a session is to the server, from PostgreSQL 16 on (`SYSTEM_USER`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemUser {
+    /// Older, or not asked.
+    Unseen,
+    /// NULL: nobody proved anything.
+    Nobody,
+    /// How and who: `scram-sha-256:app`.
+    Is(String),
 }
 
 /// A wrong password for one role.

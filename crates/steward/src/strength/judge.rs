@@ -3,7 +3,7 @@
 
 use crate::Environment;
 
-use super::facts::{Facts, Kind, Login, Path, Provenance, Role, Stored, WrongPassword};
+use super::facts::{Facts, Kind, Login, Path, Provenance, Role, Stored, SystemUser, WrongPassword};
 use super::finding::{Certainty, Claim, Finding, Severity};
 use super::password::Weakness;
 use super::wire::Asked;
@@ -133,7 +133,7 @@ fn password_required(facts: &Facts, report: &mut Report) {
         }
         asked += door.accesses.len();
     }
-    if let Some(None) = facts.system_user {
+    if facts.system_user == SystemUser::Nobody {
         report.wrong(
             format!(
                 "PostgreSQL says that the session of {} was not authenticated (SYSTEM_USER is NULL).",
@@ -211,7 +211,7 @@ fn scram_only(facts: &Facts, report: &mut Report) {
         }
         scram += door.accesses.iter().filter(|access| matches!(access.asked, Asked::Sasl(_))).count();
     }
-    if let Some(Some(user)) = &facts.system_user
+    if let SystemUser::Is(user) = &facts.system_user
         && !user.starts_with("scram-sha-256:")
     {
         report.wrong(

@@ -14,7 +14,7 @@ mod password;
 mod wire;
 
 pub use facts::{
-    Access, Channel, Door, Facts, Kind, Login, Path, Provenance, Role, Rule, Server, Stored, Try,
+    Access, Channel, Door, Facts, Kind, Login, Path, Provenance, Role, Rule, Server, Stored, SystemUser, Try,
     WrongPassword,
 };
 pub use finding::{Certainty, Claim, Finding, Severity, refuses};

@@ -8,12 +8,14 @@ use secrecy::SecretString;
 
 use super::catalogue::{self, Entry};
 use super::facts::{
-    Access, Channel, Door, Facts, Login, Path, Provenance, Role, Server, Stored, Try, WrongPassword,
+    Access, Channel, Door, Facts, Login, Path, Provenance, Role, Server, Stored, SystemUser, Try,
+    WrongPassword,
 };
 use super::password::{Context, weaknesses};
 use super::wire::{self, Address};
 use crate::Credential;
 use crate::connect::{LoginFault, login, logout};
+use crate::isolation::{Reach, classify_address};
 
 /// How many start-ups are under way at once.
 const AT_ONCE: usize = 8;
@@ -42,11 +44,15 @@ pub async fn observe(credential: &Credential, options: &Options<'_>) -> Facts {
         Err(LoginFault::Unknown(reason)) => Login::Unclear(reason.clone()),
     };
     let mut seen = Catalogue::unseen(&control);
-    let mut system_user = None;
+    let mut system_user = SystemUser::Unseen;
     if let Ok(session) = &mut own {
         seen = Catalogue::look(session).await;
         if seen.server.as_ref().is_ok_and(|server| server.version >= 160_000) {
-            system_user = catalogue::system_user(session).await.ok();
+            system_user = match catalogue::system_user(session).await {
+                Ok(Some(user)) => SystemUser::Is(user),
+                Ok(None) => SystemUser::Nobody,
+                Err(_) => SystemUser::Unseen,
+            };
         }
     }
     if let Ok(session) = own {
@@ -234,22 +240,10 @@ fn channel(credential: &Credential, door: Option<&Door>, peer: Option<IpAddr>) -
         Some("disable" | "allow") => Some(false),
         _ => offered,
     };
-    let path = peer.map_or(Path::Unknown, path_to);
+    let path = peer.map_or(Path::Unknown, |peer| match classify_address(peer).reach {
+        Reach::Inside => Path::Private,
+        Reach::Outside => Path::Public,
+        Reach::Unclear => Path::Unknown,
+    });
     Channel { tls, tls_is_optional: matches!(mode.as_deref(), None | Some("prefer")), path }
-}
-
-/// Which networks are private: RFC 1918, RFC 6598 (carrier NAT, in which platforms put theirs), RFC 4193, and this
-/// machine or link.
-fn path_to(address: IpAddr) -> Path {
-    let private = match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || (first == 100 && (64..128).contains(&second))
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    };
-    if private { Path::Private } else { Path::Public }
 }
