@@ -141,7 +141,19 @@ fn shown(text: &str, error: &toml::de::Error) -> String {
         return error.to_string();
     }
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+    let line = before.matches('\n').count() + 1;
+    match key_before(before) {
+        Some(key) => format!("line {line}: {key}: {}", error.message()),
+        None => format!("line {line}: {}", error.message()),
+    }
+}
+
+/// The bare key whose value begins where `before` ends. In `{ a = "…", key = ` nothing of what precedes it is repeated.
+fn key_before(before: &str) -> Option<&str> {
+    let line = before.rsplit('\n').next()?.trim_end().strip_suffix('=')?;
+    let key = line.rsplit([',', '{']).next()?.trim();
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (!key.is_empty() && key.chars().all(bare)).then_some(key)
 }
 
 /// Lays `over` on `base`: tables key by key, arrays of tables behind one another, all else replaced.
@@ -265,6 +277,21 @@ mod tests {
         let error = load("[gateway]\naudience = \"a\"\nopen_api = \"x\"\n", &[]).err().unwrap().to_string();
         for part in ["portcullis.toml", "line 3", "open_api", "^"] {
             assert!(error.contains(part), "{part} is missing from {error}");
+        }
+    }
+
+    #[test]
+    fn a_literal_secret_is_refused_by_its_key_and_not_repeated() {
+        for (text, place) in [
+            ("[store]\nkey = \"c0ffee\"\n", "line 2: key: "),
+            ("[audit]\n  client_secret=\"c0ffee\"\n", "line 2: client_secret: "),
+            ("store = { url = \"c0ffee,\", key = \"c0ffee\" }\n", "line 1: key: "),
+            ("audit.railway.token = \"c0ffee\"\n", "line 1: audit.railway.token: "),
+            ("[store]\n\"key\" = \"c0ffee\"\n", "line 2: a secret does not stand"),
+        ] {
+            let error = load(text, &[]).err().unwrap().to_string();
+            assert!(error.contains(place) && error.contains("env:NAME"), "{error}");
+            assert!(!error.contains("c0ffee"), "{error}");
         }
     }
 
