@@ -23,13 +23,17 @@ pub struct Passwords<'a> {
 }
 
 impl Passwords<'_> {
+    fn check(&self, email: &Email, password: &SecretString) -> Result<(), Error> {
+        Ok(password::check_new(self.policy, password.expose_secret(), email, self.service_name)?)
+    }
+
     pub(crate) fn hash(
         &mut self,
         email: &Email,
         password: &SecretString,
         salt: [u8; SALT_LENGTH],
     ) -> Result<String, Error> {
-        password::check_new(self.policy, password.expose_secret(), email, self.service_name)?;
+        self.check(email, password)?;
         let normal = password::normalise(password.expose_secret());
         let phc = password::hash(&self.policy.argon2, normal.expose_secret().as_bytes(), salt, self.memory);
         self.memory.wipe();
@@ -219,6 +223,20 @@ pub async fn update(
         store.set_user_roles(&user.id, roles, now).await?;
     }
     show(store, &user.id).await
+}
+
+/// Whether [`set_password`] would take this password, so that a change that comes with it can wait for the answer.
+///
+/// # Errors
+/// When there is no such user, the password is refused, or the store fails.
+pub async fn check_password(
+    store: &Store,
+    email_or_id: &str,
+    password: &SecretString,
+    passwords: &Passwords<'_>,
+) -> Result<(), Error> {
+    let user = find(store, email_or_id).await?;
+    passwords.check(&Email::parse(&user.email)?, password)
 }
 
 /// Sets a user's password, and ends every session of theirs.

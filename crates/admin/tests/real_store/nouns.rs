@@ -386,8 +386,12 @@ async fn a_user_is_changed_and_deleted() {
     let World { store, policy, memory, .. } = &mut world;
     let mut passwords = Passwords { policy, service_name: "Example", memory };
     let weak = SecretString::from("bob");
+    assert!(users::check_password(store, &bob.id, &weak, &passwords).await.is_err());
     assert!(users::set_password(store, &bob.id, &weak, &mut passwords, NOW + 3, [1; 16]).await.is_err());
     let new = SecretString::from("nine blue herons fishing");
+    users::check_password(store, &bob.id, &new, &passwords).await.unwrap();
+    let unchanged = store.user(&bob.id).await.unwrap().unwrap();
+    assert_eq!(unchanged.password_hash, before.password_hash, "checking sets nothing");
     users::set_password(store, &bob.id, &new, &mut passwords, NOW + 3, [1; 16]).await.unwrap();
     let after = world.store.user(&bob.id).await.unwrap().unwrap();
     assert_ne!(before.password_hash, after.password_hash);

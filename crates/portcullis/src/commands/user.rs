@@ -62,9 +62,13 @@ pub async fn run(user: User, environment: &Environment) -> Result<(), CommandErr
                 roles: if no_roles { Some(Vec::new()) } else { (!roles.is_empty()).then_some(roles) },
                 ..UserChange::default()
             };
+            let mut rules = PasswordRules::of(&installation.configuration);
+            // Before anything is written: half a change would be one that nobody asked for.
+            if let Some(password) = &password {
+                users::check_password(&store, &user, password, &rules.passwords()).await?;
+            }
             let mut changed = users::update(&store, &user, &change, now()).await?;
             if let Some(password) = password {
-                let mut rules = PasswordRules::of(&installation.configuration);
                 let salt = fresh().map_err(CommandError::failed)?;
                 changed = users::set_password(&store, &user, &password, &mut rules.passwords(), now(), salt)
                     .await?;
