@@ -35,7 +35,7 @@ pub enum MintError {
     #[error("no API has the audience {0}, or it is not granted")]
     NoApi(String),
     /// A scope that is not granted, or none at all.
-    #[error("scope not granted: {0}")]
+    #[error("scope: {0}")]
     Scope(String),
     /// Our fault.
     #[error(transparent)]
@@ -134,7 +134,7 @@ impl Identity {
         if let Some(asked) = asked
             && !scope.covers(&asked)
         {
-            return Err(MintError::Scope(asked.difference(&scope).to_string()));
+            return Err(MintError::Scope(format!("not granted: {}", asked.difference(&scope))));
         }
         let now = inner.clock.now();
         let lifetime = api.token_lifetime.unwrap_or(inner.config.access_token_lifetime);

@@ -2,9 +2,9 @@
 
 use super::{CommandError, Environment, administered, show, show_list};
 use crate::clock::now;
-use crate::command_line::Api;
+use crate::command_line::{Api, Where};
 use crate::config::value::Span;
-use admin::apis::{self, ApiChange, NewApi, NewScope, SigningAlg};
+use admin::apis::{self, ApiChange, ApiView, NewApi, NewScope, SigningAlg};
 
 /// Does what was asked, straight on the store.
 pub async fn run(api: Api, environment: &Environment) -> Result<(), CommandError> {
@@ -22,8 +22,7 @@ pub async fn run(api: Api, environment: &Environment) -> Result<(), CommandError
                 token_lifetime: token_lifetime.as_deref().map(seconds).transpose()?,
             };
             let (_, store) = administered(&place, environment).await?;
-            let made = apis::create(&store, &api, now()).await?;
-            show(&place, &made)
+            show_api(&place, &apis::create(&store, &api, now()).await?)
         }
         Api::List(place) => {
             let (_, store) = administered(&place, environment).await?;
@@ -31,7 +30,7 @@ pub async fn run(api: Api, environment: &Environment) -> Result<(), CommandError
         }
         Api::Show { identifier, place } => {
             let (_, store) = administered(&place, environment).await?;
-            show(&place, &apis::show(&store, &identifier).await?)
+            show_api(&place, &apis::show(&store, &identifier).await?)
         }
         Api::Update { identifier, add_scopes, remove_scopes, token_lifetime, place } => {
             let change = ApiChange {
@@ -41,13 +40,23 @@ pub async fn run(api: Api, environment: &Environment) -> Result<(), CommandError
                 ..ApiChange::default()
             };
             let (_, store) = administered(&place, environment).await?;
-            show(&place, &apis::update(&store, &identifier, &change, now()).await?)
+            show_api(&place, &apis::update(&store, &identifier, &change, now()).await?)
         }
         Api::Delete { identifier, place } => {
             let (_, store) = administered(&place, environment).await?;
             Ok(apis::delete(&store, &identifier, now()).await?)
         }
     }
+}
+
+/// For people, a lifetime as they write it; for programs, seconds.
+fn show_api(place: &Where, api: &ApiView) -> Result<(), CommandError> {
+    let mut value = serde_json::to_value(api).map_err(|error| CommandError::failed(error.to_string()))?;
+    if let Some(seconds) = api.token_lifetime.filter(|_| !place.json) {
+        let span = std::time::Duration::from_secs(seconds.unsigned_abs());
+        value["token_lifetime"] = humantime::format_duration(span).to_string().into();
+    }
+    show(place, &value)
 }
 
 fn scope(name: String) -> NewScope {

@@ -1,9 +1,9 @@
 //! `portcullis app`: applications, their secrets and what they may ask for.
 
-use super::{CommandError, Environment, administered, show, show_list};
+use super::{CommandError, Environment, administered, columns, is_empty, plain, print, show, show_list};
 use crate::clock::{fresh, now};
-use crate::command_line::App;
-use admin::applications::{self, ApiAccess, ApplicationChange, Fresh, NewApplication};
+use crate::command_line::{App, Where};
+use admin::applications::{self, ApiAccess, ApplicationChange, Created, Fresh, NewApplication};
 use oauth::client::{AuthMethod, ClientType, GrantType};
 
 /// Does what was asked, straight on the store.
@@ -41,7 +41,7 @@ pub async fn run(app: App, environment: &Environment) -> Result<(), CommandError
                 id: fresh().map_err(CommandError::failed)?,
                 secret: fresh().map_err(CommandError::failed)?,
             };
-            show(&place, &applications::create(&store, &application, now(), random).await?)
+            show_created(&place, &applications::create(&store, &application, now(), random).await?)
         }
         App::List(place) => {
             let (_, store) = administered(&place, environment).await?;
@@ -77,6 +77,24 @@ pub async fn run(app: App, environment: &Environment) -> Result<(), CommandError
             Ok(applications::delete(&store, &app, now()).await?)
         }
     }
+}
+
+/// Prints what was just made. For people id and secret come first: they are what is copied, and the secret this once.
+fn show_created(place: &Where, created: &Created) -> Result<(), CommandError> {
+    if place.json {
+        return show(place, created);
+    }
+    let value = serde_json::to_value(created).map_err(|error| CommandError::failed(error.to_string()))?;
+    let mut fields: Vec<(String, serde_json::Value)> =
+        value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    fields.sort_by_key(|(name, _)| !matches!(name.as_str(), "client_id" | "client_secret"));
+    let rows: Vec<Vec<String>> = fields
+        .iter()
+        .filter(|(_, value)| !is_empty(value))
+        .map(|(name, value)| vec![name.clone(), plain(name, value)])
+        .collect();
+    print(&columns(&rows));
+    Ok(())
 }
 
 fn grant_type(text: &str) -> Result<GrantType, CommandError> {

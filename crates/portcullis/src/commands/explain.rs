@@ -17,7 +17,9 @@ pub async fn run(arguments: &Explain, environment: &Environment) -> Result<(), C
         return past(arguments, configuration, id).await;
     }
     let (Some(method), Some(target)) = (&arguments.method, &arguments.target) else {
-        return Err(CommandError::usage("name a method and a path, or `cors` and an origin"));
+        return Err(CommandError::usage(
+            "name a method and a path, `cors` and an origin, or a refusal that happened: --request ID",
+        ));
     };
     let policy =
         wiring::policy::read(configuration).map_err(|problems| CommandError::usage(problems.join("\n")))?;
@@ -60,6 +62,9 @@ pub async fn run(arguments: &Explain, environment: &Environment) -> Result<(), C
     let rows: Vec<Vec<String>> =
         steps.into_iter().map(|(step, outcome)| vec![step.to_owned(), outcome]).collect();
     print(&columns(&rows));
+    if status != 200 {
+        print("why a request that happened was refused: --request ID, by the X-Request-Id of its answer\n");
+    }
     Ok(())
 }
 
