@@ -167,11 +167,8 @@ async fn checked(
     if key.expires_at.is_some_and(|at| at <= now) {
         return Err(Error::invalid(of("expiry"), "is in the past"));
     }
-    if let Some(client) = &key.client_id
-        && store.client(client).await?.is_none()
-    {
-        let known = store.clients().await?.into_iter().map(|(row, _)| row.id).collect();
-        return Err(Error::Unknown { kind: "application", name: client.clone(), known });
+    if let Some(client) = &key.client_id {
+        must_be_client(store, client).await?;
     }
     let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(ApiKey {
@@ -186,6 +183,15 @@ async fn checked(
         last_used_at: None,
         uses: 0,
     })
+}
+
+/// An application is named by its identifier alone here: that is what the backend sees in `X-Auth-Client`.
+async fn must_be_client(store: &Store, id: &str) -> Result<(), Error> {
+    if store.client(id).await?.is_some() {
+        return Ok(());
+    }
+    let known = store.clients().await?.into_iter().map(|(row, _)| row.id).collect();
+    Err(Error::Unknown { kind: "application", name: id.to_owned(), known })
 }
 
 /// Every key, revoked and expired ones too.
@@ -220,6 +226,17 @@ pub async fn show(store: &Store, id_or_name: &str) -> Result<KeyView, Error> {
             ))
         }
     }
+}
+
+/// Says which application a key stands for, whichever it was before.
+///
+/// # Errors
+/// When there is no such key or no such application, or the store fails.
+pub async fn bind(store: &Store, id_or_name: &str, client_id: &str, now: i64) -> Result<KeyView, Error> {
+    let key = show(store, id_or_name).await?;
+    must_be_client(store, client_id).await?;
+    store.bind_api_key(&key.id, client_id, now).await?;
+    show(store, &key.id).await
 }
 
 /// Ends a key, and keeps what is known of its use. Ending it again changes nothing.

@@ -153,6 +153,28 @@ impl Store {
         .await
     }
 
+    /// Says which client a key stands for; false when there is no such key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bind_api_key(&self, id: &str, client_id: &str, now: i64) -> Result<bool, Fault> {
+        self.write(move |transaction| async move {
+            let transaction = &*transaction;
+            let bound = Entity::update_many()
+                .col_expr(Column::ClientId, Expr::value(client_id))
+                .filter(Column::Id.eq(id))
+                .exec(transaction)
+                .await?
+                .rows_affected
+                == 1;
+            if bound {
+                changes::record(transaction, kind::API_KEY, id, now).await?;
+            }
+            Ok(bound)
+        })
+        .await
+    }
+
     /// Ends a key; false when it is unknown or ended already.
     ///
     /// # Errors

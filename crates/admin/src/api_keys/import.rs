@@ -107,6 +107,12 @@ pub fn read_imports(text: &str, file: &str) -> Result<Imports, Error> {
                 earlier.name
             )));
         }
+        if let Some(earlier) = keys.iter().find(|earlier| earlier.name == written.name.value) {
+            return Err(refused(&format!(
+                "is the name of the key in line {}, too; give each its own, for keys are revoked by name",
+                earlier.line
+            )));
+        }
         keys.push(Item {
             line,
             column,
@@ -123,15 +129,33 @@ pub fn read_imports(text: &str, file: &str) -> Result<Imports, Error> {
 /// Stores the digests of the keys. A key that is there already is left as it is. `fresh` gives 8 random bytes a key.
 ///
 /// # Errors
-/// Where a key has an unknown scope or client (with file and line), before anything is stored; or when the store fails.
+/// Where a key has an unknown scope or client, or the name of another living key (with file and line), before anything is
+/// stored; or when the store fails.
 pub async fn import(
     store: &Store,
     imports: &Imports,
     now: i64,
     fresh: &mut (dyn FnMut() -> [u8; 8] + Send),
 ) -> Result<Vec<ImportedKey>, Error> {
+    let present = store.api_keys().await?;
     let mut rows = Vec::new();
     for item in &imports.keys {
+        let at = |message: String| Error::Declared {
+            file: imports.file.clone(),
+            line: item.line,
+            column: item.column,
+            message,
+        };
+        let digest = Digest::of(item.key.expose_secret());
+        let namesake = present.iter().find(|key| {
+            key.name == item.name && key.revoked_at.is_none() && key.digest.as_slice() != digest.as_bytes()
+        });
+        if let Some(namesake) = namesake {
+            return Err(at(format!(
+                "key {}: another key has this name, {}; give each its own, for keys are revoked by name",
+                item.name, namesake.id
+            )));
+        }
         let key = NewKey {
             name: item.name.clone(),
             scopes: item.scopes.clone(),
@@ -140,16 +164,8 @@ pub async fn import(
             // A foreign key keeps its form; the environment is only for keys that we make.
             environment: Environment::Production,
         };
-        let row = checked(store, &key, now, fresh(), Digest::of(item.key.expose_secret())).await;
-        rows.push(row.map_err(|error| match error {
-            fault if fault.is_fault() => fault,
-            refusal => Error::Declared {
-                file: imports.file.clone(),
-                line: item.line,
-                column: item.column,
-                message: refusal.to_string(),
-            },
-        })?);
+        let row = checked(store, &key, now, fresh(), digest).await;
+        rows.push(row.map_err(|error| if error.is_fault() { error } else { at(error.to_string()) })?);
     }
     let mut done = Vec::new();
     for row in rows {

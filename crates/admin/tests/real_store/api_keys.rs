@@ -2,7 +2,7 @@
 
 use crate::world::{NOW, World};
 use admin::Error;
-use admin::api_keys::{self, Environment, Form, Fresh, NewKey, State, form};
+use admin::api_keys::{self, Environment, Form, Fresh, KeyView, NewKey, State, form};
 use admin::apis::{self, NewApi, NewScope};
 use admin::applications::{self, NewApplication};
 use oauth::client::ClientType;
@@ -84,6 +84,22 @@ async fn a_key_is_revoked_by_name_or_identifier_and_told_apart_from_its_namesake
 }
 
 #[tokio::test]
+async fn a_key_is_bound_to_an_application_that_exists() {
+    let mut world = world().await;
+    let made = api_keys::create(&world.store, &key("a"), NOW, fresh(1)).await.unwrap();
+    let bytes = admin::applications::Fresh { id: world.draw(), secret: world.draw() };
+    let partner = NewApplication::new("partner", ClientType::NonInteractive);
+    let client =
+        applications::create(&world.store, &partner, NOW, bytes).await.unwrap().application.client_id;
+    // By identifier alone: a name may be given to another application tomorrow.
+    let error = api_keys::bind(&world.store, "a", "partner", NOW).await.unwrap_err().to_string();
+    assert!(error.contains("there is no application partner") && error.contains(&client), "{error}");
+    assert_eq!(api_keys::show(&world.store, "a").await.unwrap().client_id, None);
+    let bound = api_keys::bind(&world.store, "a", &client, NOW).await.unwrap();
+    assert_eq!(bound, KeyView { client_id: Some(client), ..made.view });
+}
+
+#[tokio::test]
 async fn foreign_keys_are_imported_as_digests_and_twice_changes_nothing() {
     let mut world = world().await;
     let bytes = admin::applications::Fresh { id: world.draw(), secret: world.draw() };
@@ -125,6 +141,10 @@ async fn a_bad_import_says_where_and_stores_nothing() {
             "is the same key as a",
         ),
         (
+            "  - { name: a, key: 0123456789abcdefg, scopes: [read:orders] }",
+            "keys.yaml:3:13: key a: is the name of the key in line 2, too",
+        ),
+        (
             "  - { name: b, key: 0123456789abcdefg, scopes: [nothing] }",
             "keys.yaml:3:13: scope of key b: no api has nothing",
         ),
@@ -145,6 +165,22 @@ async fn a_bad_import_says_where_and_stores_nothing() {
         assert!(!error.contains("0123456789"), "{error}");
     }
     assert!(api_keys::list(&world.store).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_of_a_living_key_is_not_imported_for_another() {
+    let world = world().await;
+    let first = api_keys::create(&world.store, &key("a"), NOW, fresh(1)).await.unwrap().view;
+    let text = format!("keys:\n  - {{ name: a, key: {LEGACY}, scopes: [read:orders] }}\n");
+    let imports = api_keys::read_imports(&text, "keys.yaml").unwrap();
+    let refused =
+        api_keys::import(&world.store, &imports, NOW, &mut || [2; 8]).await.unwrap_err().to_string();
+    assert!(refused.starts_with("keys.yaml:2:13: key a: another key has this name"), "{refused}");
+    assert!(refused.contains(&first.id), "{refused}");
+    assert_eq!(api_keys::list(&world.store).await.unwrap().len(), 1);
+    api_keys::revoke(&world.store, &first.id, NOW).await.unwrap();
+    let done = api_keys::import(&world.store, &imports, NOW, &mut || [2; 8]).await.unwrap();
+    assert!(!done[0].already_there, "what is over keeps no name");
 }
 
 #[tokio::test]

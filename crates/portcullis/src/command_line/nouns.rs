@@ -317,13 +317,19 @@ pub enum Key {
         #[command(flatten)]
         place: Where,
     },
-    /// Refuse a key from now on, and keep the record of it
+    /// Say which application a key stands for, or refuse it from now on and keep the record of it
+    #[command(
+        after_help = "Examples:\n  portcullis key update partner --client CLIENT_ID\n  portcullis key update partner --revoke"
+    )]
     Update {
         /// Id or name
         key: String,
-        /// Revoke it
-        #[arg(long, required = true)]
+        /// Refuse it from now on
+        #[arg(long, required_unless_present = "client")]
         revoke: bool,
+        /// The application that takes its place; the backend sees it as X-Auth-Client
+        #[arg(long, value_name = "ID")]
+        client: Option<String>,
         /// Which installation
         #[command(flatten)]
         place: Where,

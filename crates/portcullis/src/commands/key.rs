@@ -5,6 +5,8 @@ use crate::clock::{draw, fresh, now};
 use crate::command_line::Key;
 use crate::commands::api::seconds;
 use crate::config::Environment as Stage;
+use crate::wiring::gateway::sunset_that_passed;
+use crate::wiring::installation::Installation;
 use admin::api_keys::{self, Fresh, NewKey};
 
 /// Does what was asked, straight on the store.
@@ -28,7 +30,9 @@ pub async fn run(key: Key, environment: &Environment) -> Result<(), CommandError
                 id: fresh().map_err(CommandError::failed)?,
                 key: fresh().map_err(CommandError::failed)?,
             };
-            show(&place, &api_keys::create(&store, &key, now(), random).await?)
+            let made = api_keys::create(&store, &key, now(), random).await?;
+            warn_after_sunset(&installation);
+            show(&place, &made)
         }
         Key::Import { file, place } => {
             let (text, name) = if file == std::path::Path::new("-") {
@@ -38,8 +42,9 @@ pub async fn run(key: Key, environment: &Environment) -> Result<(), CommandError
             };
             let text = text.map_err(|error| CommandError::usage(format!("cannot read {name}: {error}")))?;
             let imports = api_keys::read_imports(&text, &name)?;
-            let (_, store) = administered(&place, environment).await?;
+            let (installation, store) = administered(&place, environment).await?;
             let imported = api_keys::import(&store, &imports, now(), &mut draw::<8>).await?;
+            warn_after_sunset(&installation);
             show_list(&place, &imported, &["id", "name", "scopes", "expires_at", "already_there"])
         }
         Key::List(place) => {
@@ -47,7 +52,8 @@ pub async fn run(key: Key, environment: &Environment) -> Result<(), CommandError
             show_list(&place, &api_keys::list(&store).await?, &FIELDS)
         }
         Key::Report(place) => {
-            let (_, store) = administered(&place, environment).await?;
+            let (installation, store) = administered(&place, environment).await?;
+            warn_after_sunset(&installation);
             let report = api_keys::report(&store, now()).await?;
             if place.json {
                 return print_json(&report);
@@ -62,14 +68,31 @@ pub async fn run(key: Key, environment: &Environment) -> Result<(), CommandError
             let (_, store) = administered(&place, environment).await?;
             show(&place, &api_keys::show(&store, &key).await?)
         }
-        Key::Update { key, revoke: _, place } => {
+        Key::Update { key, revoke, client, place } => {
             let (_, store) = administered(&place, environment).await?;
-            show(&place, &api_keys::revoke(&store, &key, now()).await?)
+            let mut changed = None;
+            if let Some(client) = client {
+                changed = Some(api_keys::bind(&store, &key, &client, now()).await?);
+            }
+            if revoke {
+                changed = Some(api_keys::revoke(&store, &key, now()).await?);
+            }
+            match changed {
+                Some(changed) => show(&place, &changed),
+                None => Err(CommandError::usage("nothing to change: say --client ID, --revoke, or both")),
+            }
         }
         Key::Delete { key, place } => {
             let (_, store) = administered(&place, environment).await?;
             Ok(api_keys::delete(&store, &key, now()).await?)
         }
+    }
+}
+
+/// Keys after their sunset open nothing; whoever makes or counts some is told what is to be done instead.
+fn warn_after_sunset(installation: &Installation) {
+    if let Some(passed) = sunset_that_passed(&installation.configuration, now()) {
+        eprintln!("warning: {passed}");
     }
 }
 

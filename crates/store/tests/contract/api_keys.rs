@@ -41,6 +41,16 @@ pub async fn a_key_is_stored_once(store: &Store) {
     assert_eq!(store.api_keys().await.unwrap().len(), 1);
 }
 
+pub async fn a_key_is_bound_to_another_client(store: &Store) {
+    store.insert_api_key(&api_key("k1", 1)).await.unwrap();
+    let before = store.latest_seq().await.unwrap();
+    assert!(store.bind_api_key("k1", "another", NOW).await.unwrap());
+    assert!(!store.bind_api_key("unknown", "another", NOW).await.unwrap());
+    let bound = ApiKey { client_id: Some("another".to_owned()), ..api_key("k1", 1) };
+    assert_eq!(store.api_key("k1").await.unwrap(), Some(bound));
+    assert_eq!(told(store, before).await, [change(kind::API_KEY, "k1")]);
+}
+
 pub async fn revoked_once_and_deleted_once(store: &Store) {
     store.insert_api_key(&api_key("k1", 1)).await.unwrap();
     let before = store.latest_seq().await.unwrap();

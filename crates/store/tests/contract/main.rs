@@ -120,6 +120,7 @@ contracts! {
     api_keys {
         a_key_is_found_by_digest,
         a_key_is_stored_once,
+        a_key_is_bound_to_another_client,
         revoked_once_and_deleted_once,
         uses_add_up_and_never_go_back,
         keys_of_a_deleted_client_are_revoked,
