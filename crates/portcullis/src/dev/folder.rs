@@ -179,14 +179,14 @@ impl Folder {
         })
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
+    pub(super) fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
         let path = self.path.join(name);
         let text = std::fs::read_to_string(&path)
             .map_err(|error| ConfigError::Unreadable { path: path.clone(), error })?;
         serde_json::from_str(&text).map_err(|error| ConfigError::File { path, message: error.to_string() })
     }
 
-    fn write(&self, name: &str, value: &impl Serialize) -> Result<(), ConfigError> {
+    pub(super) fn write(&self, name: &str, value: &impl Serialize) -> Result<(), ConfigError> {
         use std::io::Write as _;
         use std::os::unix::fs::OpenOptionsExt as _;
         let path = self.path.join(name);

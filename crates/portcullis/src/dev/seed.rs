@@ -1,5 +1,6 @@
 //! What `dev` finds in its store at every start: an API, a role, a machine application, and the auditor's user.
-//! What is missing is added; nothing that somebody changed is taken back.
+//! Each is made where it is missing. To one that is there, a start adds only what no start before has offered: a scope
+//! of an endpoint that is new. What somebody took away stays away.
 
 use super::folder::{Folder, MachineApplication};
 use crate::clock::{fresh, now};
@@ -7,8 +8,9 @@ use crate::commands::CommandError;
 use crate::wiring::policy::Policy;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use policy::{Requirement, ScopeSet};
+use policy::{Requirement, Scope, ScopeSet};
 use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use store::{Api, ApiScope, ClientGrant, ClientRow, Store};
 
@@ -25,13 +27,25 @@ const AUDIT_USER: &str = "audit@example.com";
 pub struct Seeded {
     /// Every scope of the API.
     pub scopes: Vec<String>,
-    /// Those that clients may use.
+    /// Those that clients may use, as far as the machine application has them.
     pub client_scopes: ScopeSet,
-    /// Those that users may use.
+    /// Those that users may use, as far as the role has them.
     pub user_scopes: ScopeSet,
     /// The machine application.
     pub application: MachineApplication,
 }
+
+/// The scopes that starts have offered so far, kept in the folder: one of them that is not there now was taken away.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Offered {
+    api: BTreeSet<String>,
+    role: BTreeSet<String>,
+    application: BTreeSet<String>,
+}
+
+/// Where [`Offered`] is kept.
+const OFFERED: &str = "offered.json";
 
 /// Makes sure of all of it. `session_scope`: sign-up and login want a client's token here.
 pub async fn seed(
@@ -47,17 +61,34 @@ pub async fn seed(
         scopes.insert(scope.clone());
     }
     let of_document = scopes.to_vec();
-    if session_scope && let Ok(session) = policy::Scope::parse("session") {
+    if session_scope && let Ok(session) = Scope::parse("session") {
         scopes.insert(session.clone());
         client_scopes.insert(session);
     }
-    api(store, audience, "the gateway", &scopes).await?;
+    // A folder of before, or a first start: nothing is known to have been offered.
+    let before: Offered = folder.read(OFFERED).unwrap_or_default();
+    let before = if store.api(audience).await?.is_some() { before } else { Offered::default() };
+    api(store, audience, "the gateway", &scopes, &before.api).await?;
     let mark =
         policy::ScopeSet::parse("elsewhere").map_err(|error| CommandError::failed(error.to_string()))?;
-    api(store, OTHER_AUDIENCE, "another API, for the audit", &mark).await?;
-    role(store, audience, &user_scopes).await?;
-    let application = application(store, folder, audience, &client_scopes).await?;
+    api(store, OTHER_AUDIENCE, "another API, for the audit", &mark, &BTreeSet::new()).await?;
+    let role_has = role(store, audience, &user_scopes, &before.role).await?;
+    let (application, application_has) =
+        application(store, folder, audience, &client_scopes, &before.application).await?;
     audit_user(store, folder).await?;
+    let mut offered = before.clone();
+    for (known, now) in [
+        (&mut offered.api, &scopes),
+        (&mut offered.role, &user_scopes),
+        (&mut offered.application, &client_scopes),
+    ] {
+        known.extend(now.to_vec());
+    }
+    if offered != before {
+        folder.write(OFFERED, &offered)?;
+    }
+    let (user_scopes, client_scopes) =
+        (user_scopes.intersection(&role_has), client_scopes.intersection(&application_has));
     Ok(Seeded { scopes: of_document, client_scopes, user_scopes, application })
 }
 
@@ -79,7 +110,13 @@ fn scopes_by_caller(policy: &Policy) -> (ScopeSet, ScopeSet) {
     (users, clients)
 }
 
-async fn api(store: &Store, identifier: &str, name: &str, scopes: &ScopeSet) -> Result<(), CommandError> {
+async fn api(
+    store: &Store,
+    identifier: &str,
+    name: &str,
+    scopes: &ScopeSet,
+    offered: &BTreeSet<String>,
+) -> Result<(), CommandError> {
     let before = store.api(identifier).await?;
     let mut api = before.clone().unwrap_or_else(|| Api {
         identifier: identifier.to_owned(),
@@ -88,7 +125,7 @@ async fn api(store: &Store, identifier: &str, name: &str, scopes: &ScopeSet) -> 
         signing_alg: "RS256".to_owned(),
         token_lifetime: None,
     });
-    for scope in scopes.iter() {
+    for scope in scopes.iter().filter(|scope| !offered.contains(scope.as_str())) {
         if !api.scopes.iter().any(|known| known.value == scope.as_str()) {
             api.scopes.push(ApiScope { value: scope.as_str().to_owned(), description: String::new() });
         }
@@ -99,7 +136,13 @@ async fn api(store: &Store, identifier: &str, name: &str, scopes: &ScopeSet) -> 
     Ok(())
 }
 
-async fn role(store: &Store, audience: &str, scopes: &ScopeSet) -> Result<(), CommandError> {
+/// What the role allows afterwards on the audience.
+async fn role(
+    store: &Store,
+    audience: &str,
+    scopes: &ScopeSet,
+    offered: &BTreeSet<String>,
+) -> Result<ScopeSet, CommandError> {
     let before = store.role(ROLE).await?;
     let mut permissions: BTreeSet<(String, String)> = before
         .iter()
@@ -107,13 +150,16 @@ async fn role(store: &Store, audience: &str, scopes: &ScopeSet) -> Result<(), Co
         .map(|permission| (permission.audience.clone(), permission.scope.clone()))
         .collect();
     let held = permissions.len();
-    permissions.extend(scopes.iter().map(|scope| (audience.to_owned(), scope.as_str().to_owned())));
-    if before.is_some() && permissions.len() == held {
-        return Ok(());
-    }
+    let is_new = |scope: &&Scope| before.is_none() || !offered.contains(scope.as_str());
+    permissions
+        .extend(scopes.iter().filter(is_new).map(|scope| (audience.to_owned(), scope.as_str().to_owned())));
     let permissions: Vec<(String, String)> = permissions.into_iter().collect();
-    store.upsert_role(ROLE, "what every user may do", true, &permissions, now()).await?;
-    Ok(())
+    if before.is_none() || permissions.len() != held {
+        store.upsert_role(ROLE, "what every user may do", true, &permissions, now()).await?;
+    }
+    let has =
+        |scope: &&Scope| permissions.iter().any(|(api, held)| api == audience && held == scope.as_str());
+    Ok(scopes.iter().filter(has).cloned().collect())
 }
 
 async fn application(
@@ -121,7 +167,8 @@ async fn application(
     folder: &Folder,
     audience: &str,
     scopes: &ScopeSet,
-) -> Result<MachineApplication, CommandError> {
+    offered: &BTreeSet<String>,
+) -> Result<(MachineApplication, ScopeSet), CommandError> {
     let kept = match folder.machine_application() {
         Ok(application) => store.client(&application.client_id).await?.map(|found| (application, found)),
         Err(_) => None,
@@ -157,13 +204,16 @@ async fn application(
     let digest = Some(digest.as_ref().to_vec());
     let before = grants.clone();
     grant(&mut grants, OTHER_AUDIENCE, ["elsewhere"]);
-    grant(&mut grants, audience, scopes.iter().map(policy::Scope::as_str));
+    let unoffered = |scope: &&str| is_new || !offered.contains(*scope);
+    grant(&mut grants, audience, scopes.iter().map(Scope::as_str).filter(unoffered));
     if is_new || row.secret_digest != digest || grants != before {
         row.secret_digest = digest;
         folder.keep_machine_application(&application)?;
         store.upsert_client(&row, &grants, now()).await?;
     }
-    Ok(application)
+    let held = grants.iter().filter(|grant| grant.audience == audience).flat_map(|grant| &grant.scopes);
+    let held = ScopeSet::granted(&held.map(String::as_str).collect::<Vec<_>>().join(" "));
+    Ok((application, held))
 }
 
 fn grant<'a>(grants: &mut Vec<ClientGrant>, audience: &str, scopes: impl IntoIterator<Item = &'a str>) {
