@@ -1,6 +1,7 @@
 //! The binary, whole: before and behind programs that nobody here wrote, and against input that nobody should send.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod administration;
 mod audit;
 mod bad_configuration;
 mod bad_requests;
