@@ -1,8 +1,8 @@
 //! The store's handle: which engine, where, and the connections behind it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,7 +10,9 @@ use secrecy::{SecretSlice, SecretString};
 use tokio::sync::{Mutex, Notify};
 
 use crate::connections::Connections;
-use crate::{CredentialSource, Fault, migrations, postgres, sqlcipher};
+use crate::key_file::{self, Keys};
+use crate::lock::FileLock;
+use crate::{CredentialSource, Fault, migrations, postgres, rekey, sqlcipher};
 
 /// Where the store lies.
 #[derive(Clone)]
@@ -105,6 +107,8 @@ pub(crate) struct Inner {
     /// Behind a swap, since a new key or password needs new connections while requests run.
     pub(crate) connections: ArcSwap<Connections>,
     pub(crate) options: Options,
+    /// Tells a change of key by another process that the file is open.
+    pub(crate) lock: std::sync::Mutex<Option<Arc<FileLock>>>,
     /// Wakes who waits for a change in this process.
     pub(crate) changed: Notify,
     /// Where a refused credential is read again.
@@ -137,19 +141,59 @@ impl Store {
     /// # Errors
     /// Those of [`Store::open`].
     pub async fn open_with(location: &Location, options: &Options) -> Result<Self, Fault> {
-        let (engine, path, connections) = match location {
+        match location {
             Location::SqlCipher { path, key } => {
-                let (connections, cipher_version) = sqlcipher::open(path, key, options).await?;
-                (Engine::SqlCipher { cipher_version }, Some(path.clone()), connections)
+                let lock = FileLock::shared(path).await?;
+                rekey::tidy(path);
+                Self::open_file(path, key, options, Some(lock)).await
             }
             Location::Postgres { url, password } => {
-                (Engine::Postgres, None, postgres::open(url, password, options).await?)
+                let connections = postgres::open(url, password, options).await?;
+                Self::assemble(Engine::Postgres, None, connections, options, None).await
             }
-        };
+        }
+    }
+
+    /// Opens a SQLCipher store whose key stands in `key_file`, which may hold two after a change of key that was cut short:
+    /// then the one that decrypts the file is used, and the key file holds that one alone afterwards.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`], and [`Fault::KeyFile`].
+    pub async fn open_with_key_file(path: &Path, key_file: &Path, options: &Options) -> Result<Self, Fault> {
+        let lock = FileLock::shared(path).await?;
+        rekey::tidy(path);
+        let keys = key_file::read(key_file)?;
+        let key = rekey::fitting(path, &keys).await?;
+        if keys.pending.is_some() && path.exists() {
+            // Where the key file cannot be written, it says the same as before: one of the two.
+            let _ = key_file::write(key_file, &Keys::one(key.clone()));
+        }
+        Self::open_file(path, &key, options, Some(lock)).await
+    }
+
+    pub(crate) async fn open_file(
+        path: &Path,
+        key: &SecretSlice<u8>,
+        options: &Options,
+        lock: Option<FileLock>,
+    ) -> Result<Self, Fault> {
+        let (connections, cipher_version) = sqlcipher::open(path, key, options).await?;
+        let engine = Engine::SqlCipher { cipher_version };
+        Self::assemble(engine, Some(path.to_owned()), connections, options, lock).await
+    }
+
+    async fn assemble(
+        engine: Engine,
+        path: Option<PathBuf>,
+        connections: Connections,
+        options: &Options,
+        lock: Option<FileLock>,
+    ) -> Result<Self, Fault> {
         let store = Self {
             inner: Arc::new(Inner {
                 engine,
                 path,
+                lock: std::sync::Mutex::new(lock.map(Arc::new)),
                 connections: ArcSwap::from_pointee(connections),
                 options: options.clone(),
                 changed: Notify::new(),
@@ -187,6 +231,12 @@ impl Store {
     /// Finishes what runs and closes every connection; SQLCipher folds its log into the file.
     pub async fn close(&self) {
         self.inner.connections.load_full().close().await;
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// The lock beside the file, as long as the store is open.
+    pub(crate) fn file_lock(&self) -> Option<Arc<FileLock>> {
+        self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

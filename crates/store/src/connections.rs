@@ -45,6 +45,13 @@ impl Connections {
         Self { read, write, reads: Arc::default(), writes: Arc::default(), replaced: AtomicBool::new(false) }
     }
 
+    pub(crate) fn of(&self, way: Way) -> &DatabaseConnection {
+        match way {
+            Way::Read => &self.read,
+            Way::Write => &self.write,
+        }
+    }
+
     fn gate(&self, way: Way) -> Arc<RwLock<()>> {
         Arc::clone(match way {
             Way::Read => &self.reads,

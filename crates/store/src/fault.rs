@@ -56,6 +56,39 @@ pub enum Fault {
     /// PostgreSQL refused the role or its password (SQLSTATE class 28).
     #[error("the database refused the role or its password: check the store's url and password")]
     CredentialsRefused,
+    /// Another process has the file, or it is being given another key.
+    #[error("the store {path} is in use: {reason}", path = path.display())]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+        /// By whom, and what to do.
+        reason: &'static str,
+    },
+    /// The key file cannot be read or replaced.
+    #[error("the key file {path} cannot be used: {reason}", path = path.display())]
+    KeyFile {
+        /// The key file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A backup cannot be written or is none.
+    #[error("the backup {path} cannot be used: {reason}", path = path.display())]
+    Backup {
+        /// The backup's file.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The store that a backup should fill has rows.
+    #[error("the store is not empty ({table} has rows): restore into a new one, or ask for its replacement")]
+    NotEmpty {
+        /// The first table found with rows.
+        table: String,
+    },
+    /// The new key is the old one.
+    #[error("the new key is the one in force: make another")]
+    SameKey,
     /// What was asked for does not exist on this engine.
     #[error("not on this engine: {0}")]
     OtherEngine(&'static str),

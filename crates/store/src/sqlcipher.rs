@@ -36,20 +36,9 @@ pub(crate) async fn open(
     key: &SecretSlice<u8>,
     options: &Options,
 ) -> Result<(Connections, String), Fault> {
-    let key = key_pragma(key)?;
+    let connect = connect_options(path, key)?.foreign_keys(true);
     examine(path).await?;
 
-    let connect = SqliteConnectOptions::new()
-        .filename(path)
-        .pragma("key", key)
-        .busy_timeout(BUSY)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
-        // Sorting must not spill plain text to a file.
-        .pragma("temp_store", "MEMORY")
-        .pragma("cache_size", "-4000")
-        // sqlx logs statements, and the first one is the key.
-        .disable_statement_logging();
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE).test_before_acquire(false);
 
     let mut writer = connect.clone();
@@ -92,17 +81,73 @@ pub(crate) async fn open(
     Ok((connections, version))
 }
 
+fn connect_options(path: &Path, key: &SecretSlice<u8>) -> Result<SqliteConnectOptions, Fault> {
+    Ok(SqliteConnectOptions::new()
+        .filename(path)
+        .pragma("key", format!("\"{}\"", raw_key(key)?.as_str()))
+        .busy_timeout(BUSY)
+        .synchronous(SqliteSynchronous::Full)
+        // Sorting must not spill plain text to a file.
+        .pragma("temp_store", "MEMORY")
+        .pragma("cache_size", "-4000")
+        // sqlx logs statements, and the first one is the key.
+        .disable_statement_logging())
+}
+
+/// One connection outside the pools, to a file that exists.
+pub(crate) async fn single(
+    path: &Path,
+    key: &SecretSlice<u8>,
+    read_only: bool,
+) -> Result<SqliteConnection, Fault> {
+    // References are checked by who wrote the rows; a copy keeps them as they are.
+    let options = connect_options(path, key)?.foreign_keys(false).read_only(read_only);
+    let mut connection = options.connect().await.map_err(|error| opening_fault(path, error))?;
+    believe(&mut connection, false).await.map_err(|error| opening_fault(path, error))?;
+    Ok(connection)
+}
+
+/// Whether this key decrypts the file's first page.
+pub(crate) async fn opens(path: &Path, key: &SecretSlice<u8>) -> Result<bool, Fault> {
+    match single(path, key, false).await {
+        Ok(connection) => {
+            connection.close().await?;
+            Ok(true)
+        }
+        Err(Fault::KeyDoesNotFit { .. }) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Every page authenticates, and what they hold is a sound database.
+pub(crate) async fn check_integrity(connection: &mut SqliteConnection, path: &Path) -> Result<(), Fault> {
+    let damaged = || Fault::Damaged { path: path.to_owned() };
+    let pages = sqlx::query("PRAGMA cipher_integrity_check").fetch_all(&mut *connection).await;
+    let sound: Result<Vec<String>, _> =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *connection).await;
+    match (pages, sound) {
+        (Ok(pages), Ok(sound)) if pages.is_empty() && sound == ["ok"] => Ok(()),
+        (Err(error), _) | (_, Err(error)) => match Fault::from(error) {
+            Fault::Damaged { .. } => Err(damaged()),
+            fault => Err(fault),
+        },
+        _ => Err(damaged()),
+    }
+}
+
 /// A raw key, as SQLCipher wants it: no key derivation, 64 hexadecimal digits.
-fn key_pragma(key: &SecretSlice<u8>) -> Result<String, Fault> {
+pub(crate) fn raw_key(key: &SecretSlice<u8>) -> Result<Zeroizing<String>, Fault> {
     let key = key.expose_secret();
     if key.len() != 32 {
         return Err(Fault::KeyLength { length: key.len() });
     }
-    let mut digits = Zeroizing::new(String::with_capacity(64));
+    let mut text = Zeroizing::new(String::with_capacity(67));
+    text.push_str("x'");
     for byte in key {
-        let _ = write!(digits, "{byte:02x}");
+        let _ = write!(text, "{byte:02x}");
     }
-    Ok(format!("\"x'{}'\"", digits.as_str()))
+    text.push('\'');
+    Ok(text)
 }
 
 /// Looks at the file before `SQLite` does: makes a missing one with mode 0600, refuses a plain and an empty one.

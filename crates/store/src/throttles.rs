@@ -48,8 +48,10 @@ impl Store {
         window_seconds: i64,
         now: i64,
     ) -> Result<Taken, Fault> {
-        let connections = self.inner.connections.load_full();
-        Self::take(&connections.write, key, limit, window_seconds, now).await
+        self.statement(
+            move |database| async move { Self::take(&database, key, limit, window_seconds, now).await },
+        )
+        .await
     }
 
     /// Takes one from each bucket (key, limit, window in seconds) in order and in one transaction, up to the first that is
@@ -153,9 +155,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn clear_throttle(&self, key: &str) -> Result<(), Fault> {
-        let connections = self.inner.connections.load_full();
-        Entity::delete_by_id(key).exec(&connections.write).await?;
-        Ok(())
+        self.statement(move |database| async move {
+            Entity::delete_by_id(key).exec(&database).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Gives one back to the bucket: an attempt that succeeded must not count against others from the same address.
@@ -163,8 +167,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn give_back_throttle(&self, key: &str) -> Result<(), Fault> {
-        let connections = self.inner.connections.load_full();
-        give_back_one(&connections.write, key).await
+        self.statement(move |database| async move { give_back_one(&database, key).await }).await
     }
 }
 

@@ -26,12 +26,30 @@ impl Store {
         T: Default,
         W: Future<Output = Result<T, Fault>>,
     {
+        match self.on(Way::Read, work).await {
+            Err(Fault::Unstorable) => Ok(T::default()),
+            outcome => outcome,
+        }
+    }
+
+    /// Runs one writing statement that needs no transaction around it.
+    pub(crate) async fn statement<T, W>(&self, work: impl Fn(DatabaseConnection) -> W) -> Result<T, Fault>
+    where
+        W: Future<Output = Result<T, Fault>>,
+    {
+        self.on(Way::Write, work).await
+    }
+
+    async fn on<T, W>(&self, way: Way, work: impl Fn(DatabaseConnection) -> W) -> Result<T, Fault>
+    where
+        W: Future<Output = Result<T, Fault>>,
+    {
         let mut renewed = false;
         loop {
-            let pass = self.inner.enter(Way::Read).await;
-            let outcome = work(pass.connections.read.clone()).await;
+            let pass = self.inner.enter(way).await;
+            let outcome = work(pass.connections.of(way).clone()).await;
             match outcome {
-                Err(Fault::Unstorable) => return Ok(T::default()),
+                // No connection came about, so nothing has run.
                 Err(Fault::CredentialsRefused) if !renewed => {
                     renewed = true;
                     self.renew(&released(pass)).await?;

@@ -48,6 +48,20 @@ pub(crate) async fn is_complete(database: &sea_orm::DatabaseConnection) -> Resul
     Ok(steps.iter().all(|step| step.status() == MigrationStatus::Applied))
 }
 
+/// The steps that a SQLCipher file has gone through.
+pub(crate) async fn applied(file: &mut sqlx::SqliteConnection) -> Result<Vec<String>, Fault> {
+    Ok(sqlx::query_scalar("SELECT version FROM seaql_migrations").fetch_all(file).await?)
+}
+
+/// Whether steps are missing from these; one that this program does not know is [`Fault::Newer`].
+pub(crate) fn is_older(applied: &[String]) -> Result<bool, Fault> {
+    let steps = Steps::migrations();
+    match applied.iter().find(|name| steps.iter().all(|step| step.name() != name.as_str())) {
+        Some(unknown) => Err(Fault::Newer { migration: unknown.clone() }),
+        None => Ok(applied.len() < steps.len()),
+    }
+}
+
 /// The migrator says "Migration file of version 'x' is missing" of a step that it does not know.
 fn unknown_step(error: sea_orm::DbErr) -> Fault {
     match error {

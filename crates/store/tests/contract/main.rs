@@ -6,14 +6,17 @@
 
 mod api_keys;
 mod apis;
+mod backup;
 mod changes;
 mod clients;
 mod crash;
+mod credentials;
 mod engines;
 mod file;
 mod outbox;
 mod password_resets;
 mod races;
+mod rekey;
 mod roles;
 mod rotations;
 mod schema_twins;
