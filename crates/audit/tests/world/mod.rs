@@ -489,13 +489,14 @@ pub async fn fails(lacks: &'static str, id: MeasureId, claim_id: &str) -> Report
 }
 
 /// A config that differs leaves a claim unproven.
-pub async fn not_proven(id: MeasureId, claim_id: &str, change: impl FnOnce(&mut Config)) {
+pub async fn not_proven(id: MeasureId, claim_id: &str, change: impl FnOnce(&mut Config)) -> Report {
     let world = World::start(&[]).await;
     let mut config = world.config();
     change(&mut config);
     let report = measure(config, id).await;
     assert_eq!(claim(&report, claim_id).verdict, Verdict::NotProven, "{:#?}", report.measures[0]);
     assert_eq!(report.measures[0].verdict, Verdict::NotProven, "{:#?}", report.measures[0]);
+    report
 }
 
 /// A team's document.
