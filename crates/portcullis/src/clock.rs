@@ -14,10 +14,17 @@ pub fn now() -> i64 {
 /// The operating system has none: nothing may go on.
 pub fn fresh<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
-    #[expect(clippy::disallowed_methods, reason = "the binary draws randomness")]
-    getrandom::fill(&mut bytes)
-        .map_err(|error| format!("the operating system gave no randomness: {error}"))?;
+    fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// As [`fresh`], into bytes that are there.
+///
+/// # Errors
+/// The operating system has none: nothing may go on.
+pub fn fill(bytes: &mut [u8]) -> Result<(), String> {
+    #[expect(clippy::disallowed_methods, reason = "the binary draws randomness")]
+    getrandom::fill(bytes).map_err(|error| format!("the operating system gave no randomness: {error}"))
 }
 
 /// `N` bytes from the operating system, for a command that cannot go on without: it ends the process (70) rather than

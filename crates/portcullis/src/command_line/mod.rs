@@ -1,8 +1,10 @@
 //! The command line: what can be asked, with an example each.
 
+mod database;
 mod nouns;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use database::{Backup, Database, One, Probe, Restore};
 pub use nouns::{Api, App, Key, Role, SigningKeys, User};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -63,6 +65,30 @@ pub enum Command {
     /// Make the store agree with declared APIs, applications, roles and users
     #[command(after_help = "Example:\n  portcullis apply declared.yaml --dry-run")]
     Apply(Apply),
+    /// The credentials of Portcullis's own database and of every managed one
+    #[command(subcommand)]
+    Database(Database),
+    /// From outside: can a stranger reach the database?
+    #[command(
+        after_help = "Examples:\n  portcullis probe db.example.com:5432 --control https://api.example.com\n  portcullis probe \
+                      shuttle.proxy.rlwy.net:15140 --control https://api.example.com --json > probe.json\n\nRun it where a \
+                      stranger stands, on a CI runner, say: it reads no configuration.\n\nExit: 0 every endpoint is closed, 1 one is \
+                      open, 3 it could not tell, 2 usage, 70 a fault of ours."
+    )]
+    Probe(Probe),
+    /// Copy the whole store to an encrypted file, while the server runs
+    #[command(
+        after_help = "Examples:\n  portcullis backup portcullis-2027-01-01.db\n  portcullis backup copy.db --key-file copy.key\n\nThe copy is \
+                      opened and compared before it gets its name. Keep its key, and the key-encryption key, elsewhere.\n\nExit: 0 \
+                      copied and verified, 1 it failed, 2 usage or configuration."
+    )]
+    Backup(Backup),
+    /// Fill an empty store from a copy, all or nothing
+    #[command(
+        after_help = "Examples:\n  portcullis restore portcullis-2027-01-01.db\n  portcullis restore copy.db --key-file copy.key \
+                      --replace\n\nStop the server first.\n\nExit: 0 restored and verified, 1 it failed, 2 usage or configuration."
+    )]
+    Restore(Restore),
     /// Users
     #[command(subcommand)]
     User(User),

@@ -117,6 +117,11 @@ impl Configuration {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The process environment, as it was given.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
     /// A path of the configuration, from the folder that it is relative to.
     pub fn path(&self, written: &Path) -> PathBuf {
         if written.is_absolute() { written.to_owned() } else { self.folder.join(written) }

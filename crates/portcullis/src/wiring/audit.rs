@@ -1,5 +1,6 @@
 //! What the auditor is told: `[audit]`, and what the rest of the configuration promises.
 
+use super::databases::{self, Kind, Managed, Purpose, STORE};
 use super::policy::Policy;
 use super::{gateway, identity, store};
 use crate::commands::CommandError;
@@ -7,10 +8,11 @@ use crate::config::value::Span;
 use crate::config::{Configuration, Environment};
 use crate::wiring::installation::Installation;
 use audit::config::{
-    Access, Caller, ClientCredentials, Config, Database, Lifetime, Location, Mode, Route, Session,
-    UserCredentials,
+    Access, Attested, Caller, ClientCredentials, Config, Database, Lifetime, Location, Mode, Railway, Route,
+    Session, Stewardship, UserCredentials,
 };
 use policy::{CallerKind, Requirement, RuleSource, ScopeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Puts the auditor's world together.
@@ -54,16 +56,22 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         }
         (true, Err(error)) => return Err(error.into()),
     };
-    for database in configuration.file.database.iter().flatten() {
-        let name = database.name.clone().unwrap_or_default();
-        let Some(url) = database.url.clone() else { continue };
-        let password = secrets.text(
-            "database.password",
-            path(&database.password_file).as_deref(),
-            database.password.as_ref(),
-        )?;
-        let location = Location::Postgres { url, password };
-        config.databases.push(Database { name, location, stewardship: audit::config::Stewardship::default() });
+    let databases = databases::all(configuration, Purpose::Serve)?;
+    let attested = attested(configuration, &databases).await;
+    for managed in &databases {
+        let stewardship = stewardship(managed, attested.get(&managed.name));
+        match &managed.kind {
+            _ if managed.name == STORE => config.store_stewardship = stewardship,
+            Kind::Postgres { database, .. } => config.databases.push(Database {
+                name: managed.name.clone(),
+                location: Location::Postgres {
+                    url: database.url.clone(),
+                    password: database.password.clone(),
+                },
+                stewardship,
+            }),
+            Kind::SqlCipher { .. } => {}
+        }
     }
     config.database = match &section.database {
         None => None,
@@ -129,11 +137,99 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.failing = section.failing;
     config.examples = section.examples.unwrap_or_default();
     config.state = path(&section.state);
+    config.outside = section.outside.iter().flatten().map(|file| configuration.path(file)).collect();
+    config.railway = railway(configuration)?;
+    config.public_candidates = public_candidates(configuration);
     if let Some(folder) = &installation.dev {
         // Read again and again by a developer's machine only; there is none in production.
         config.certificate_authority = std::fs::read(folder.path.join("ca.pem")).ok();
     }
     Ok(config)
+}
+
+/// What is promised of a database's password.
+fn stewardship(managed: &Managed, last_rotation: Option<&Attested>) -> Stewardship {
+    let (seconds, dead_man_switch) = match &managed.kind {
+        Kind::Postgres { database, .. } if managed.configured => {
+            (Some(database.maximum_password_age), database.dead_man_switch)
+        }
+        Kind::Postgres { .. } => (None, false),
+        Kind::SqlCipher { maximum_age, .. } => (*maximum_age, false),
+    };
+    Stewardship {
+        maximum_password_age: seconds
+            .map(|seconds| Lifetime { seconds, source: "maximum_password_age".to_owned() }),
+        dead_man_switch,
+        last_rotation: last_rotation.cloned(),
+    }
+}
+
+/// What the journal says of each last change. A journal that cannot be read attests nothing.
+async fn attested(configuration: &Configuration, databases: &[Managed]) -> BTreeMap<String, Attested> {
+    let mut attested = BTreeMap::new();
+    let postgres = |managed: &Managed| managed.configured && matches!(managed.kind, Kind::Postgres { .. });
+    if !store::has_store(configuration) || !databases.iter().any(postgres) {
+        return attested;
+    }
+    let Ok(opened) = store::open(configuration, false).await else { return attested };
+    if let Ok(steward) = super::steward::of(configuration, &opened, databases, postgres) {
+        for name in steward.names() {
+            if let Ok(status) = steward.status(&name).await
+                && let Some(last) = status.last
+            {
+                // A change comes to its end only when the old credential was tried and refused.
+                let last = Attested {
+                    finished_at: last.finished_at,
+                    generation: last.generation,
+                    previous_refused: (!last.proofs.is_empty()).then_some(true),
+                };
+                attested.insert(name, last);
+            }
+        }
+    }
+    opened.close().await;
+    attested
+}
+
+/// `[audit.railway]`: none without a token.
+fn railway(configuration: &Configuration) -> Result<Option<Railway>, CommandError> {
+    let Some(section) = configuration.file.audit.as_ref().and_then(|audit| audit.railway.clone()) else {
+        return Ok(None);
+    };
+    let file = section.token_file.as_ref().map(|file| configuration.path(file));
+    let token =
+        configuration.secrets().text("audit.railway.token", file.as_deref(), section.token.as_ref())?;
+    let Some(token) = token else {
+        let nothing = section.project.is_none() && section.environment.is_none() && section.url.is_none();
+        return if nothing {
+            Ok(None)
+        } else {
+            Err(CommandError::usage(
+                "audit.railway.token_file is missing: a project token of the environment",
+            ))
+        };
+    };
+    // Railway itself names both in each deployment.
+    let or_own = |written: Option<String>, key: &str, variable: &str| {
+        written.or_else(|| configuration.variables().get(variable).cloned()).ok_or_else(|| {
+            CommandError::usage(format!("audit.railway.{key} is missing: its id, as the dashboard copies it"))
+        })
+    };
+    Ok(Some(Railway {
+        token,
+        project: or_own(section.project, "project", "RAILWAY_PROJECT_ID")?,
+        environment: or_own(section.environment, "environment", "RAILWAY_ENVIRONMENT_ID")?,
+        url: section.url.unwrap_or_else(|| Railway::API.to_owned()),
+    }))
+}
+
+/// Where the environment of this process says that a database is offered to the internet.
+fn public_candidates(configuration: &Configuration) -> Vec<String> {
+    let variable =
+        |name: &str| configuration.variables().get(name).filter(|value| !value.trim().is_empty()).cloned();
+    let proxy = variable("RAILWAY_TCP_PROXY_DOMAIN").zip(variable("RAILWAY_TCP_PROXY_PORT"));
+    let proxy = proxy.map(|(domain, port)| format!("{domain}:{port}"));
+    variable("DATABASE_PUBLIC_URL").into_iter().chain(proxy).collect()
 }
 
 /// The URLs of the foreign issuers.

@@ -11,6 +11,8 @@ use serde_json::json;
 use store::Store;
 
 use super::changes::Heard;
+use super::stewardship::Known;
+use crate::config::Environment;
 
 /// Answers only requests that name this machine. A page elsewhere can point its own host name at a loopback address (DNS
 /// rebinding), and would then read reset links in the mailbox of `dev`.
@@ -38,6 +40,10 @@ pub struct Operations {
     pub gateway: Gateway,
     /// When the change feed was last read, where there is one.
     pub heard: Option<Heard>,
+    /// What is known of the databases.
+    pub databases: Known,
+    /// It decides what turns a node not-ready.
+    pub environment: Environment,
 }
 
 impl Operations {
@@ -66,12 +72,14 @@ async fn ready(State(operations): State<Operations>) -> Response {
     not_ready.extend(
         operations.gateway.issuers_without_keys().into_iter().map(|issuer| format!("keys of {issuer}")),
     );
+    not_ready.extend(operations.databases.not_ready(operations.environment));
     let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": not_ready.is_empty(), "not_ready": not_ready }))).into_response()
 }
 
 async fn metrics(State(operations): State<Operations>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operations.gateway.metrics()).into_response()
+    let text = operations.gateway.metrics() + &operations.databases.metrics();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 async fn decision(State(operations): State<Operations>, Path(id): Path<String>) -> Response {

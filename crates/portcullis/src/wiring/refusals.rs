@@ -1,5 +1,6 @@
 //! What refuses to start, said the same by `check` and by the start itself.
 
+use super::databases::{self, Purpose};
 use super::policy::{Policy, lifetimes_apart, unknown_scopes};
 use super::{gateway as gateway_wiring, identity as identity_wiring};
 use crate::commands::check::session_paths;
@@ -21,7 +22,7 @@ pub struct Judged {
 
 /// Everything that the configuration alone shows, complete and not only the first.
 pub fn of_configuration(configuration: &Configuration, policy: &Policy) -> Vec<String> {
-    let mut problems = Vec::new();
+    let (_, mut problems) = databases::read(configuration, Purpose::Serve);
     match gateway_wiring::config(configuration, policy) {
         Err(error) => problems.push(error.to_string()),
         Ok(config) => {

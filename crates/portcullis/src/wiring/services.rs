@@ -1,10 +1,13 @@
 //! Starting and stopping: store, identity, gateway, operations, and the tasks that carry them.
 
 use super::changes::{Feed, Heard};
+use super::databases::{self, Purpose, STORE};
+use super::examination::{self, Examination, Eye};
 use super::legacy_keys::{KEY_USES, KeysInStore, record_uses};
 use super::listening::{Addresses, Listeners, serve_on_every_core};
 use super::serving::{self, Shutdown, ShutdownSender};
 use super::session_api::session_api;
+use super::stewardship::Stewardship;
 use super::{
     gateway as gateway_wiring, identity as identity_wiring, operations, policy as policy_wiring, refusals,
     store,
@@ -16,6 +19,7 @@ use crate::config::Configuration;
 use ::gateway::{Gateway, LegacyKeys, OwnKeys, Ports, Revocations};
 use ::identity::{Clock, Fresh, Identity, Postman, SmtpPostman};
 use ::store::Store;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -69,7 +73,13 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
 ",
         )));
     }
-    // Everything that can be refused is refused before anything listens.
+    // Everything that can be refused is refused before anything listens; a database that a stranger could enter, before
+    // its first row is read.
+    let managed = databases::all(configuration, Purpose::Serve)?;
+    let eye = Eye::of(configuration);
+    let own = managed.iter().filter(|managed| managed.name == STORE);
+    let mut examinations = examination::of_all(None, own, &eye).await;
+    refuse_by_examination(&examinations)?;
     let store = match plan.store {
         Some(store) => Some(store),
         None if store::has_store(configuration) => Some(store::open(configuration, true).await?),
@@ -90,6 +100,15 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
     };
     if let Some(store) = &store {
         refuse_by_store(configuration, &policy, store).await?;
+    }
+    let stewardship =
+        store.as_ref().map(|store| Stewardship::of(configuration, store, managed)).transpose()?;
+    if let Some(stewardship) = &stewardship {
+        let others = stewardship.databases.iter().filter(|managed| managed.name != STORE);
+        let others = examination::of_all(stewardship.whole.as_ref(), others, &eye).await;
+        refuse_by_examination(&others)?;
+        examinations.extend(others);
+        stewardship.known.examined(examinations);
     }
 
     let postman = match (plan.postman, &identity) {
@@ -146,13 +165,26 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         running.run(record_uses(store.clone(), used, shutdown.clone()));
         feed_heard = Some(heard);
     }
+    let known = stewardship.as_ref().map(|stewardship| stewardship.known.clone()).unwrap_or_default();
+    if let Some(mut stewardship) = stewardship {
+        if let Some(own) = stewardship.own.take() {
+            running.run(own.follow(shutdown.clone()));
+        }
+        running.run(stewardship.look_after(shutdown.clone()));
+    }
     if let Some(address) = listeners.addresses.gateway {
         running.threads = serve_on_every_core(&gateway, address, &shutdown)?;
     }
     if let (Some(listener), Some(identity)) = (listeners.identity, &identity) {
         running.run(serving::serve(listener, identity.router(), plan.tls, shutdown.clone()));
     }
-    let operations = operations::Operations { store, gateway: gateway.clone(), heard: feed_heard };
+    let operations = operations::Operations {
+        store,
+        gateway: gateway.clone(),
+        heard: feed_heard,
+        databases: known,
+        environment: configuration.environment,
+    };
     let router = plan.operations.unwrap_or_default().merge(operations.router());
     let on_loopback = listeners.addresses.operations.is_some_and(|address| address.ip().is_loopback());
     let router = if on_loopback { operations::for_this_machine_alone(router) } else { router };
@@ -197,6 +229,7 @@ fn fixed(configuration: &Configuration) -> Vec<(&'static str, String)> {
         ("trusted_proxies", format!("{:?}", file.trusted_proxies)),
         ("[identity]", format!("{:?}", file.identity)),
         ("[store]", format!("{:?}", file.store)),
+        ("[[database]]", format!("{:?}", file.database)),
         ("[mail]", format!("{:?}", file.mail)),
         ("[operations]", format!("{:?}", file.operations)),
         ("gateway.listen", format!("{:?}", gateway.map(|gateway| gateway.listen))),
@@ -230,6 +263,17 @@ async fn bootstrap(configuration: &Configuration, store: &Store) -> Result<(), C
         );
     }
     Ok(())
+}
+
+/// What the databases themselves show to be wrong.
+fn refuse_by_examination(examinations: &BTreeMap<String, Examination>) -> Result<(), CommandError> {
+    for (name, examination) in examinations {
+        for warning in examination.warnings.iter().chain(&examination.untold) {
+            tracing::warn!(database = name, "{warning}");
+        }
+    }
+    let problems = examination::problems(examinations);
+    if problems.is_empty() { Ok(()) } else { Err(CommandError::usage(problems.join("\n"))) }
 }
 
 /// What the store shows to be wrong.

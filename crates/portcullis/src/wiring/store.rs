@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use steward::Credential;
-use store::{CredentialSource, Fault, Location, Store};
+use store::key_file::Keys;
+use store::{CredentialSource, Fault, Location, Options, Store};
 
 /// Why there is no store to work on.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,13 @@ pub struct PostgresSource {
 }
 
 impl PostgresSource {
+    /// What the steward delivered to the file, where it is there and can be read.
+    pub fn delivered(&self) -> Option<Credential> {
+        let file = self.secret_file.as_ref()?;
+        let text = SecretString::from(std::fs::read_to_string(file).ok()?);
+        Credential::from_json(text.expose_secret()).ok()
+    }
+
     /// URL without password, and password, as they stand there now.
     pub fn read(&self) -> Result<(String, SecretString), ConfigError> {
         let nothing = BTreeMap::new();
@@ -139,12 +147,20 @@ pub fn location(configuration: &Configuration, create: bool) -> Result<Location,
     match source(configuration)? {
         Source::SqlCipher { path, key_file } => {
             let key = configuration.file.store.as_ref().and_then(|store| store.key.clone());
+            if key.is_some() && key_file.is_some() {
+                return Err(ConfigError::Invalid(
+                    "store.key and store.key_file are both set; keep one".to_owned(),
+                ));
+            }
             if let Some(key_file) =
                 key_file.as_ref().filter(|key_file| create && !key_file.exists() && !path.exists())
             {
                 make_key(key_file)?;
             }
-            let key = configuration.secrets().key("store.key", key_file.as_deref(), key.as_ref())?;
+            let key = match &key_file {
+                Some(file) => Some(keys(configuration, file)?.current),
+                None => configuration.secrets().key("store.key", None, key.as_ref())?,
+            };
             let key = key.ok_or_else(|| {
                 ConfigError::Invalid("store.key_file is missing: a sqlcipher store needs its key".to_owned())
             })?;
@@ -155,6 +171,19 @@ pub fn location(configuration: &Configuration, create: bool) -> Result<Location,
             Ok(Location::Postgres { url, password })
         }
     }
+}
+
+/// The keys of a SQLCipher store: two, while it is being changed or after a change that was cut short.
+pub fn keys(configuration: &Configuration, key_file: &std::path::Path) -> Result<Keys, ConfigError> {
+    let bytes = configuration.secrets().bytes("store.key", Some(key_file), None)?;
+    let bytes = bytes.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+    Keys::parse(bytes).map_err(|_| {
+        ConfigError::Invalid(format!(
+            "store.key must hold 32 bytes or 64 hexadecimal digits, and holds {} bytes; make one with \
+             `(umask 077; head -c 32 /dev/urandom > FILE)`",
+            bytes.len()
+        ))
+    })
 }
 
 /// Whether this installation has a store: a gateway before a foreign issuer may go without.
@@ -189,11 +218,17 @@ pub async fn open(configuration: &Configuration, create: bool) -> Result<Store, 
         }
         make_parent(path)?;
     }
-    let store = Store::open(&location).await?;
-    if let Source::Postgres(source) = source(configuration)? {
-        store.set_credential_source(Arc::new(source));
+    match source(configuration)? {
+        Source::SqlCipher { path, key_file: Some(key_file) } => {
+            Ok(Store::open_with_key_file(&path, &key_file, &Options::default()).await?)
+        }
+        Source::SqlCipher { .. } => Ok(Store::open(&location).await?),
+        Source::Postgres(source) => {
+            let store = Store::open(&location).await?;
+            store.set_credential_source(Arc::new(source));
+            Ok(store)
+        }
     }
-    Ok(store)
 }
 
 /// A new key of 32 random bytes at `path`, readable by its owner alone; an existing file is never replaced.
