@@ -258,3 +258,65 @@ fn patch(body: &[u8]) -> Result<(String, BTreeMap<String, String>), String> {
     }
     Ok((version.to_owned(), values))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One request over the stub's own TLS would need a client; what it understands is tried without the wire.
+    fn refuses(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<u16> {
+        let mut state = State { token: "t".to_owned(), ..State::default() };
+        let secret = Secret { version: 7, ..Secret::default() };
+        state.secrets.insert(("n".to_owned(), "s".to_owned()), secret);
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Bytes::copy_from_slice(body.as_bytes())).expect("a request");
+        match state.understood(&request) {
+            Err((code, _)) => Some(code),
+            Ok(Reply::Answer(answer)) if answer.status() != 200 => Some(answer.status().as_u16()),
+            Ok(_) => None,
+        }
+    }
+
+    #[test]
+    fn it_takes_what_an_api_server_takes_and_nothing_else() {
+        let path = "/api/v1/namespaces/n/secrets/s";
+        let get = [("authorization", "Bearer t"), ("accept", "application/json")];
+        let patch = [get[0], get[1], ("content-type", "application/merge-patch+json")];
+        let good = r#"{"metadata":{"resourceVersion":"7"},"data":{"k":"dg=="}}"#;
+        assert_eq!(refuses("GET", path, &get, ""), None);
+        assert_eq!(refuses("PATCH", path, &patch, good), None);
+        for (method, path, headers, body, code) in [
+            ("GET", path, &get[1..], "", 401),
+            ("GET", path, &get[..1], "", 406),
+            ("GET", path, &get[..], "x", 405),
+            ("PUT", path, &patch[..], good, 405),
+            ("DELETE", path, &get[..], "", 405),
+            ("GET", "/api/v1/namespaces/n/secrets", &get[..], "", 404),
+            ("GET", "/api/v1/namespaces/n/configmaps/s", &get[..], "", 404),
+            ("GET", "/api/v1/namespaces/n/secrets/other", &get[..], "", 404),
+            ("PATCH", "/api/v1/namespaces/n/secrets/s?force=true", &patch[..], good, 400),
+            ("PATCH", path, &[get[0], get[1], ("content-type", "application/json")][..], good, 415),
+            ("PATCH", path, &patch[..], r#"{"data":{"k":"dg=="}}"#, 400),
+            (
+                "PATCH",
+                path,
+                &patch[..],
+                r#"{"metadata":{"resourceVersion":"7"},"data":{"k":"clear text"}}"#,
+                400,
+            ),
+            (
+                "PATCH",
+                path,
+                &patch[..],
+                r#"{"metadata":{"resourceVersion":"7"},"stringData":{"k":"v"}}"#,
+                400,
+            ),
+            ("PATCH", path, &patch[..], r#"{"metadata":{"resourceVersion":"6"},"data":{"k":"dg=="}}"#, 409),
+        ] {
+            assert_eq!(refuses(method, path, headers, body), Some(code), "{method} {path} {body}");
+        }
+    }
+}

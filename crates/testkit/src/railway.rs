@@ -97,10 +97,7 @@ const SCHEMA: Schema = &[
         "Environment",
         &[field("id", "ID!"), field("name", "String!"), field("serviceInstances", "ServiceInstances!")],
     ),
-    (
-        "ServiceInstances",
-        &[field("edges", "[ServiceInstanceEdge!]!"), field("pageInfo", "PageInfo!")],
-    ),
+    ("ServiceInstances", &[field("edges", "[ServiceInstanceEdge!]!"), field("pageInfo", "PageInfo!")]),
     ("PageInfo", &[field("hasNextPage", "Boolean!")]),
     ("ServiceInstanceEdge", &[field("node", "ServiceInstance!")]),
     (
@@ -396,5 +393,58 @@ impl State {
             }
             other => return Err(format!("{other} is not known to this stub")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Client;
+
+    #[tokio::test]
+    async fn a_token_reaches_its_environment_and_no_other() {
+        let stub = Railway::start(&[("s", "Postgres")], &[("token", "e")]).await;
+        stub.add_proxy(json!({
+            "id": "1", "domain": "x.proxy.rlwy.net", "proxyPort": 15432, "applicationPort": 5432, "serviceId": "s",
+            "environmentId": "e", "syncStatus": "ACTIVE",
+        }));
+        let ask = async |token: &str, environment: &str| {
+            let query = format!(
+                r#"{{ environment(id: "{environment}") {{ serviceInstances {{ edges {{ node {{ serviceId }} }} }} }}
+                     tcpProxies(environmentId: "{environment}", serviceId: "s") {{ domain proxyPort }} }}"#
+            );
+            let request = Client::new().post(&stub.url()).header("project-access-token", token);
+            request.json(&json!({ "query": query })).send().await.expect(200).json()
+        };
+        assert_eq!(
+            ask("token", "e").await,
+            json!({ "data": {
+                "environment": { "serviceInstances": { "edges": [{ "node": { "serviceId": "s" } }] } },
+                "tcpProxies": [{ "domain": "x.proxy.rlwy.net", "proxyPort": 15432 }],
+            }})
+        );
+        for (token, environment) in [("token", "other"), ("another", "e")] {
+            let answer = ask(token, environment).await;
+            assert_eq!(
+                (&answer["errors"][0]["message"], &answer["data"]),
+                (&json!("Not Authorized"), &Value::Null)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_of_its_kind_is_refused_and_noted() {
+        let stub = Railway::start(&[], &[("token", "e")]).await;
+        let query = json!({ "query": "{ projectToken { projectId } }" });
+        let client = Client::new();
+        let token = |request: crate::http::Request| request.header("project-access-token", "token");
+        token(client.get(&stub.url())).send().await.expect(405);
+        token(client.post(&stub.url().replace("/v2", "/v1"))).json(&query).send().await.expect(404);
+        token(client.post(&stub.url())).bearer("token").json(&query).send().await.expect(400);
+        token(client.post(&stub.url())).body(query.to_string()).send().await.expect(400);
+        token(client.post(&stub.url())).json(&json!({ "query": "{}", "more": 1 })).send().await.expect(400);
+        assert_eq!(stub.refused().len(), 5);
+        token(client.post(&stub.url())).json(&query).send().await.expect(200);
+        assert_eq!(stub.refused().len(), 5);
     }
 }

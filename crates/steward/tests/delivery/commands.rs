@@ -82,6 +82,12 @@ async fn it_and_its_children_end_with_its_time() {
 
 #[tokio::test]
 async fn a_child_in_the_background_is_not_waited_for() {
-    let (place, credential) = (shell("sleep 100 & cat > /dev/null", LONG), credential(1));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("child");
+    let script = format!("sleep 1000 & echo $! > {}; cat > /dev/null", file.display());
+    let (place, credential) = (shell(&script, LONG), credential(1));
     tokio::time::timeout(LONG / 2, deliver(&place, &credential)).await.unwrap().unwrap();
+    // It was let live, and is ended here.
+    let child = std::fs::read_to_string(file).unwrap();
+    assert!(std::process::Command::new("kill").arg(child.trim()).status().unwrap().success());
 }

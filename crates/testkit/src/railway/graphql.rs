@@ -283,3 +283,69 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
     }
     Ok(tokens)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::SCHEMA;
+    use super::*;
+
+    fn asked(text: &str, variables: Value) -> Result<Operation, String> {
+        operation(text, variables.as_object().expect("an object"), SCHEMA)
+    }
+
+    #[test]
+    fn what_fits_the_schema_is_read_with_its_variables() {
+        let text = "mutation Set($in: VariableUpsertInput!) { done: variableUpsert(input: $in) }";
+        let input =
+            json!({ "projectId": "p", "environmentId": "e", "name": "N", "value": "v", "skipDeploys": true });
+        let operation = asked(text, json!({ "in": input })).expect("it fits");
+        assert_eq!(operation.fields[0].arguments["input"]["value"], "v");
+        let text = r#"{ tcpProxies(environmentId: "e", serviceId: "s") { port: proxyPort, domain } }"#;
+        let operation = asked(text, json!({})).expect("it fits");
+        let mut out = Map::new();
+        operation.fields[0].put(&json!([{ "proxyPort": 1, "domain": "d", "id": "i" }]), &mut out);
+        assert_eq!(Value::Object(out), json!({ "tcpProxies": [{ "port": 1, "domain": "d" }] }));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let service = json!({ "s": "x" });
+        for (text, variables) in [
+            ("query { nothing }", json!({})),
+            ("{ projectToken }", json!({})),
+            ("{ projectToken { secret } }", json!({})),
+            ("{ projectToken { id { deeper } } }", json!({})),
+            ("{ projectToken { } }", json!({})),
+            ("mutation { projectToken { id } }", json!({})),
+            ("subscription { projectToken { id } }", json!({})),
+            ("{ projectToken { id } } { projectToken { id } }", json!({})),
+            ("query($s: String!) { tcpProxies(environmentId: $s) { id } }", service.clone()),
+            ("query($s: String) { tcpProxies(environmentId: $s, serviceId: $s) { id } }", service.clone()),
+            ("query($s: Int!) { tcpProxies(environmentId: $s, serviceId: $s) { id } }", service.clone()),
+            ("query($s: String!) { projectToken { id } }", service.clone()),
+            ("{ projectToken { id } }", service.clone()),
+            (
+                "query($s: String!) { tcpProxies(environmentId: $s, serviceId: $s, all: true) { id } }",
+                service.clone(),
+            ),
+            ("query($s: String!) { tcpProxies(environmentId: $s, serviceId: $other) { id } }", service),
+            ("query($s: String!) { tcpProxies(environmentId: $s, serviceId: $s) { id } }", json!({})),
+            (
+                "mutation($in: VariableUpsertInput!) { variableUpsert(input: $in) }",
+                json!({ "in": { "projectId": "p", "environmentId": "e", "name": "N" } }),
+            ),
+            (
+                "mutation($in: VariableUpsertInput!) { variableUpsert(input: $in) }",
+                json!({ "in": { "projectId": "p", "environmentId": "e", "name": "N", "value": "v", "skipDeploy": true } }),
+            ),
+            (
+                "mutation($in: VariableUpsertInput!) { variableUpsert(input: $in) }",
+                json!({ "in": { "projectId": "p", "environmentId": "e", "name": "N", "value": 1 } }),
+            ),
+        ] {
+            assert!(asked(text, variables.clone()).is_err(), "{text} {variables}");
+        }
+    }
+}
