@@ -13,15 +13,20 @@ use audit::{Config, Verdict};
 use testkit::postgres::Postgres;
 
 const DAY: i64 = 86_400;
-const LEDGER: [&str; 4] = [
-    include_str!("../../steward/src/ledger/schema.sql"),
-    include_str!("../../steward/src/ledger/credentials.sql"),
-    include_str!("../../steward/src/ledger/rotate.sql"),
-    include_str!("../../steward/src/ledger/retire.sql"),
-];
-const ADMINISTRATOR: &str = include_str!("../../steward/src/ledger/rotate_administrator.sql");
+/// Templates that its installation fills in, and the variant for servers that hide pg_authid.
+const NOT_INSTALLED: [&str; 2] = ["revoke.sql", "credentials_without_pg_authid.sql"];
 /// As long as the steward's own, and without a name in it.
 const IN_USE: &str = "hQ7vN2kXw9ZpT4mYc8RbLd3JhQ7vN2kXw9ZpT4mYc8R";
+
+/// The ledger's statements: the tables first, then the functions.
+fn ledger() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../steward/src/ledger");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.retain(|path| name(path).ends_with(".sql") && !NOT_INSTALLED.contains(&name(path).as_str()));
+    files.sort_by_key(|path| (name(path) != "schema.sql", name(path)));
+    files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
 
 /// A cluster of its own, adopted and rotated twice: `app_b` is in use, `app_a` and the former role are retired.
 struct World {
@@ -35,8 +40,9 @@ impl World {
         let server = Postgres::start();
         let database = server.fresh_database();
         let sql = |sql: &str| server.run_sql(&database.name, sql);
-        sql(&LEDGER.join(";\n"));
-        sql(ADMINISTRATOR);
+        for statement in ledger() {
+            sql(&statement);
+        }
         sql(&format!(
             "create role app_owner nologin; create role app_a nologin; create role app_b nologin; \
              grant app_owner to app_a, app_b; grant connect on database {} to app_b; \
