@@ -650,6 +650,14 @@ fn halted(hands: &Hands<'_>, entry: &Entry, halt: Halt, look: &Look) -> Fault {
     let newer = entry.pending.as_ref().unwrap_or(&entry.current).credential.username.clone();
     match halt {
         Halt::LockedOut => Fault::LockedOut { name, tried: look.tried.join("; ") },
+        // The server answers, and the new role alone does not get in: the right to connect is missing, say.
+        Halt::CouldNotTell
+            if matches!(entry.state, State::Set | State::Tested)
+                && look.observed.operator == super::next_step::Login::Works =>
+        {
+            let reason = look.tried.last().cloned().unwrap_or_default();
+            Fault::TestFailed { name, role: newer, reason }
+        }
         Halt::CouldNotTell => Fault::Unreachable { name, reason: look.tried.join("; ") },
         Halt::SlotInUse(sessions) => Fault::SlotInUse { name, role: newer, sessions },
         Halt::Diverged => Fault::Diverged { name, role: entry.current.credential.username.clone() },

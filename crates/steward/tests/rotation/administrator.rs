@@ -53,6 +53,9 @@ async fn it_is_changed_last_and_its_file_holds_what_logs_in() {
 async fn an_application_that_was_the_administrator_leaves_that_role() {
     let mut world = World::unadopted(&testkit::postgres::Options::default(), |_| {}).await;
     let file = with_administrator(&mut world);
+    // The platform's database belongs to the platform's role, and everybody may enter it.
+    world.sql("create database railway");
+    world.database.name = "railway".to_owned();
     let first = world.administrator();
     world.settings.url = world.server.url(&world.database.name);
     world.settings.password = Some(first.password.clone());
@@ -68,4 +71,21 @@ async fn an_application_that_was_the_administrator_leaves_that_role() {
     let written = Credential::from_url(std::fs::read_to_string(&file).unwrap().trim(), None).unwrap();
     assert!(logs_in(&written).await);
     assert!(logs_in(&world.delivered()).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_enter_the_database_is_found_before_anybody_gets_it() {
+    let mut world = World::unadopted(&testkit::postgres::Options::default(), |_| {}).await;
+    with_administrator(&mut world);
+    // Only a superuser may enter this one.
+    let first = world.administrator();
+    world.settings.url = world.server.url(&world.database.name);
+    world.settings.password = Some(first.password.clone());
+    world.steward = world.another();
+    let plan = steward::adopt::plan(&first, &first, &steward::adopt::Options::default()).await.unwrap();
+    steward::adopt::apply(&first, &plan).await.unwrap();
+    let fault = world.steward.rotate("backend", true, &|_| {}).await.unwrap_err();
+    assert!(matches!(fault, steward::rotation::Fault::TestFailed { .. }), "{fault:?}");
+    assert!(fault.to_string().contains("permission denied for database"), "{fault}");
+    assert!(logs_in(&first).await);
 }
