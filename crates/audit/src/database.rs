@@ -5,6 +5,7 @@ pub(crate) mod postgres;
 pub(crate) mod shape;
 pub(crate) mod sqlcipher;
 pub(crate) mod targets;
+pub(crate) mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 

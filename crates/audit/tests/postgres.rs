@@ -6,11 +6,11 @@ mod ask;
 use ask::{claim, measure};
 use audit::MeasureId::{A1, A3};
 use audit::config::{Database, Location};
-use audit::{Config, Verdict};
+use audit::{Config, Report, Verdict};
 use sqlx::{ConnectOptions as _, PgConnection};
 use std::str::FromStr as _;
 use std::sync::Arc;
-use testkit::postgres::Postgres;
+use testkit::postgres::{Options, Postgres};
 
 fn config(url: String, password: &str) -> Config {
     let mut config = Config::new("http://127.0.0.1:9", "http://127.0.0.1:9/", "a", Arc::new(|| 0));
@@ -59,25 +59,108 @@ async fn a3_is_not_proven_without_the_right_password() {
     assert_eq!(claim.verdict, Verdict::NotProven, "{claim:#?}");
 }
 
+/// A cluster with these rules, and what A3 finds there as the superuser.
+async fn with_rules(rules: &str, tls: bool) -> (Postgres, Report) {
+    let server = Postgres::start_with(&Options { tls, ..Options::default() });
+    server.edit_hba(rules);
+    server.reload();
+    let report = measure(config(server.url("postgres"), server.superuser_password()), A3).await;
+    (server, report)
+}
+
+const SCRAM: &str = "host all all 127.0.0.1/32 scram-sha-256\n";
+
 #[tokio::test]
 async fn a3_fails_where_a_login_is_trusted() {
-    let server = Postgres::start();
-    let file = server.run_sql("postgres", "SHOW hba_file");
-    std::fs::write(file.trim(), "host all all 127.0.0.1/32 trust\nlocal all all trust\n").unwrap();
-    server.run_sql("postgres", "SELECT pg_reload_conf()");
-    // The reload reaches new sessions a moment later.
-    for _ in 0..50 {
-        let wrong = server.url("postgres").replacen("superuser@", "superuser:wrong@", 1);
-        let options = sqlx::postgres::PgConnectOptions::from_str(&wrong).unwrap();
-        if options.connect().await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    let report = measure(config(server.url("postgres"), server.superuser_password()), A3).await;
+    let (_, report) = with_rules("host all all 127.0.0.1/32 trust\n", false).await;
     for id in ["backend_wrong_password_is_refused", "backend_every_login_wants_scram"] {
         assert_eq!(claim(&report, id).verdict, Verdict::Fail, "{:#?}", report.measures[0]);
     }
+}
+
+#[tokio::test]
+async fn a3_fails_where_one_database_of_several_is_trusted() {
+    let (_, report) = with_rules(&format!("host template1 all 127.0.0.1/32 trust\n{SCRAM}"), false).await;
+    assert_eq!(claim(&report, "backend_wrong_password_is_refused").verdict, Verdict::Pass);
+    let wants = claim(&report, "backend_every_login_wants_scram");
+    assert_eq!(wants.verdict, Verdict::Fail, "{wants:#?}");
+    assert!(wants.evidence[0].what.contains("asked for nothing at template1"), "{wants:#?}");
+}
+
+#[tokio::test]
+async fn a3_fails_where_tls_opens_another_door() {
+    let (_, sound) = with_rules(SCRAM, true).await;
+    let wants = claim(&sound, "backend_every_login_wants_scram");
+    assert_eq!(wants.verdict, Verdict::Pass, "{wants:#?}");
+    let (_, report) = with_rules(&format!("hostssl template1 all 127.0.0.1/32 trust\n{SCRAM}"), true).await;
+    let wants = claim(&report, "backend_every_login_wants_scram");
+    assert_eq!(wants.verdict, Verdict::Fail, "{wants:#?}");
+    assert!(wants.evidence[0].what.contains("over TLS"), "{wants:#?}");
+}
+
+#[tokio::test]
+async fn a3_reads_the_rules_for_addresses_that_it_does_not_have() {
+    let id = "backend_rules_let_in_nobody_without_a_secret";
+    let (server, report) = with_rules(&format!("{SCRAM}host all all 198.51.100.0/24 trust\n"), false).await;
+    assert_eq!(claim(&report, "backend_every_login_wants_scram").verdict, Verdict::Pass);
+    assert_eq!(claim(&report, id).verdict, Verdict::Fail, "{:#?}", claim(&report, id));
+    let ask = || measure(config(server.url("postgres"), server.superuser_password()), A3);
+    server.edit_hba(&format!(
+        "{SCRAM}host all all 198.51.100.0/24 reject\nhost all all 198.51.100.7/32 trust\n"
+    ));
+    assert_eq!(claim(&ask().await, id).verdict, Verdict::Pass, "the first that matches decides");
+    server.edit_hba(&format!("{SCRAM}host all all everywhere maybe\n"));
+    assert_eq!(claim(&ask().await, id).verdict, Verdict::NotProven, "a line that does not load");
+    // Edited and not reloaded: the file is sound, what is in force is not.
+    server.edit_hba("host all all 127.0.0.1/32 trust\n");
+    server.reload();
+    server.edit_hba(SCRAM);
+    let report = ask().await;
+    assert_eq!(claim(&report, id).verdict, Verdict::Pass);
+    assert_eq!(claim(&report, "backend_wrong_password_is_refused").verdict, Verdict::Fail);
+}
+
+#[tokio::test]
+async fn a3_finds_each_poor_role() {
+    let server = Postgres::start();
+    let database = server.fresh_database();
+    let sql = |sql: &str| server.run_sql("postgres", sql);
+    let superuser = async |id: &str| {
+        let report = measure(config(server.url("postgres"), server.superuser_password()), A3).await;
+        claim(&report, &format!("backend_{id}")).verdict
+    };
+    assert_eq!(superuser("passwords_are_stored_as_scram").await, Verdict::Pass);
+    for (role, password, id) in [
+        (
+            "with_md5",
+            "set password_encryption = md5; create role with_md5 login password 'x'",
+            "passwords_are_stored_as_scram",
+        ),
+        ("without", "create role without login", "passwords_are_stored_as_scram"),
+        ("reader", "create role reader login password 'reader'", "no_password_is_its_roles_name"),
+    ] {
+        sql(password);
+        assert_eq!(superuser(id).await, Verdict::Fail, "{role}");
+        sql(&format!("drop role {role}"));
+        assert_eq!(superuser(id).await, Verdict::Pass, "{role}");
+    }
+    // Nobody knows how strong a second role's password is, unless the steward made it.
+    assert_eq!(superuser("every_password_is_strong").await, Verdict::NotProven);
+
+    let app = async |id: &str| {
+        let report = measure(config(database.url(), &database.password), A3).await;
+        claim(&report, &format!("backend_{id}")).verdict
+    };
+    assert_eq!(app("role_is_not_powerful").await, Verdict::Pass);
+    assert_eq!(app("passwords_are_stored_as_scram").await, Verdict::NotProven, "it may not look");
+    assert_eq!(app("rules_let_in_nobody_without_a_secret").await, Verdict::NotProven, "it may not look");
+    for power in ["pg_read_server_files", "pg_signal_backend", "superuser"] {
+        sql(&format!("grant {power} to {}", database.owner));
+        assert_eq!(app("role_is_not_powerful").await, Verdict::Fail, "what it can become: {power}");
+        sql(&format!("revoke {power} from {}", database.owner));
+    }
+    sql(&format!("alter role {} createdb", database.owner));
+    assert_eq!(app("role_is_not_powerful").await, Verdict::Fail);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! PostgreSQL: its catalogues and values by SQL, and what it asks of a stranger by the first bytes of its protocol.
+//! PostgreSQL: its catalogues and values by SQL.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -7,8 +7,6 @@ use futures_util::TryStreamExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::database::shape::names_a_password;
 use crate::database::{Found, Needles};
@@ -49,53 +47,6 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// What the server asks of a role before it believes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Nothing.
-    Trust,
-    /// SCRAM.
-    Scram,
-    /// A password in clear, or MD5.
-    Weak(&'static str),
-    /// It refused at once.
-    Refused,
-    /// It could not be told.
-    Unknown(String),
-}
-
-/// Starts a session as a role and reads the first answer (PostgreSQL protocol 3.0, AuthenticationRequest); never
-/// answers it.
-pub(crate) async fn asked(host: &str, port: u16, role: &str, database: &str) -> Asked {
-    let exchange = async {
-        let mut stream = TcpStream::connect((host, port)).await?;
-        let mut body = 196_608_i32.to_be_bytes().to_vec();
-        for text in ["user", role, "database", database, "application_name", "portcullis-audit"] {
-            body.extend_from_slice(text.as_bytes());
-            body.push(0);
-        }
-        body.push(0);
-        let length = i32::try_from(body.len() + 4).unwrap_or(i32::MAX);
-        stream.write_all(&[&length.to_be_bytes()[..], &body].concat()).await?;
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await?;
-        Ok::<_, std::io::Error>(head)
-    };
-    match tokio::time::timeout(PATIENCE, exchange).await {
-        Ok(Ok([b'R', _, _, _, _, code @ ..])) => match i32::from_be_bytes(code) {
-            0 => Asked::Trust,
-            3 => Asked::Weak("a password in clear"),
-            5 => Asked::Weak("MD5"),
-            10 => Asked::Scram,
-            other => Asked::Unknown(format!("authentication request {other}")),
-        },
-        Ok(Ok([b'E', ..])) => Asked::Refused,
-        Ok(Ok(_)) => Asked::Unknown("an answer that is none of PostgreSQL's".into()),
-        Ok(Err(error)) => Asked::Unknown(error.to_string()),
-        Err(_) => Asked::Unknown("no answer within 5 s".into()),
     }
 }
 

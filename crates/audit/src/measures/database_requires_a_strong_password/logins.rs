@@ -4,7 +4,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
 
 use super::named;
-use crate::database::postgres::{self, Asked, Refusal};
+use crate::database::postgres::{self, Refusal};
+use crate::database::wire::{self, Asked, Over};
 use crate::evidence::Evidence;
 use crate::report::Claim;
 use crate::world::random_hex;
@@ -141,15 +142,22 @@ pub(super) async fn methods(
             return Claim::not_proven(&id, vec![Evidence::catalogue(why)], "let the role read pg_database");
         }
     };
+    let (host, port) = (options.get_host(), options.get_port());
+    let ways: &[Over] = match wire::offers_tls(host, port).await {
+        Some(false) => &[Over::Plain],
+        Some(true) | None => &[Over::Plain, Over::Tls],
+    };
     let mut pairs = Vec::new();
     for row in rows.iter().take(PAIRS) {
-        pairs.push(match (row.try_get::<String, _>(0), row.try_get::<String, _>(1)) {
+        match (row.try_get::<String, _>(0), row.try_get::<String, _>(1)) {
             (Ok(database), Ok(role)) => {
-                let asked = postgres::asked(options.get_host(), options.get_port(), &role, &database).await;
-                Ok((role, database, asked))
+                for over in ways {
+                    let asked = wire::asked(*over, host, port, &role, &database).await;
+                    pairs.push(Ok((role.clone(), format!("{database} {}", over.words()), asked)));
+                }
             }
-            (Err(error), _) | (_, Err(error)) => Err(postgres::reason(&error)),
-        });
+            (Err(error), _) | (_, Err(error)) => pairs.push(Err(postgres::reason(&error))),
+        }
     }
     asked_of_all(&id, &pairs, rows.len() > PAIRS, roles.len())
 }
@@ -176,7 +184,7 @@ fn asked_of_all(id: &str, pairs: &[Pair], more: bool, roles: usize) -> Claim {
                 offences.push(Evidence::database(format!("{role} is asked for {what} at {database}")))
             }
             Asked::Scram => scram += 1,
-            // Without TLS it is not let in at all; the wrong password above was tried with TLS.
+            // Not let in at all this way; if it is none of the two ways, no SCRAM is seen either.
             Asked::Refused => {}
             Asked::Unknown(why) => gaps.push(Evidence::database(format!("{role} at {database}: {why}"))),
         }
@@ -197,7 +205,9 @@ fn asked_of_all(id: &str, pairs: &[Pair], more: bool, roles: usize) -> Claim {
         let remedy = "let the auditor reach the server from here, and take CONNECT from roles that need none";
         return Claim::not_proven(id, gaps, remedy);
     }
-    let what = format!("SCRAM is asked of {scram} pairs of a role and a database ({roles} roles)");
+    let what = format!(
+        "SCRAM is asked {scram} times: each role for each database that it may enter ({roles} roles)"
+    );
     Claim::pass(id, vec![Evidence::database(what)])
 }
 
