@@ -9,7 +9,7 @@ with membership as (
 select format('%I belongs to %I: so does %I.', $1::text, g.rolname, $2::text),
        format('grant %I to %I', g.rolname, $2::text)
        || case when current_setting('server_version_num')::integer >= 160000
-               then format(' with admin %s, inherit %s, set %s', m.admin, m.inherit, m.set)
+               then format(' with admin %s, inherit %s, set %s', m.admin::text, m.inherit::text, m.set::text)
                when m.admin then ' with admin option' else '' end
   from membership m join pg_roles g on g.oid = m.roleid join pg_roles f on f.oid = m.member
  where f.rolname = $1 and g.rolname <> $2

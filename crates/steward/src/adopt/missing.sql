@@ -19,8 +19,8 @@ select format('%s of %s', case d.deptype when 'o' then 'the ownership' when 'a' 
              on t.defaclrole = to_role and t.defaclnamespace = f.defaclnamespace and t.defaclobjtype = f.defaclobjtype
             where f.oid = d.objid)
        when d.deptype = 'o' and d.classid = 'pg_user_mapping'::regclass then not exists (
-           select from pg_user_mapping f join pg_user_mapping t on t.umuser = to_role and t.umserver = f.umserver
-            where f.oid = d.objid)
+           select from pg_user_mappings f join pg_user_mappings t on t.umuser = to_role and t.srvid = f.srvid
+            where f.umid = d.objid)
        when d.deptype = 'o' then true
        when d.classid = 'pg_default_acl'::regclass
             and exists (select from pg_default_acl f where f.oid = d.objid and f.defaclrole = from_role) then false

@@ -6,6 +6,10 @@ declare v_options text;
 begin
     select string_agg(format('%%I %%L', o.option_name, o.option_value), ', ') into v_options
       from pg_user_mappings m, pg_options_to_table(m.umoptions) o where m.srvname = %1$L and m.usename = %2$L;
+    -- Whoever may not see options sees none.
+    if v_options is null and not (select rolsuper from pg_roles where rolname = current_user) then
+        raise exception 'hidden';
+    end if;
     execute format('create user mapping for %%I server %%I%%s', %3$L, %1$L, ' options (' || v_options || ')');
 exception when others then
     raise exception 'the user mapping for foreign server %% cannot be copied (%%)', %1$L, sqlstate;
