@@ -18,6 +18,7 @@ mod credentials;
 mod fault;
 mod fault_point;
 pub mod key_file;
+mod last_threads;
 mod lists;
 mod lock;
 mod migrations;

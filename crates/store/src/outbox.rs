@@ -135,18 +135,6 @@ impl Store {
         })
         .await
     }
-
-    /// How many wait.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn mail_waiting(&self) -> Result<u64, Fault> {
-        self.read(move |database| async move {
-            let database = &database;
-            Ok(Entity::find().count(database).await?)
-        })
-        .await
-    }
 }
 
 fn due(now: i64) -> Expr {

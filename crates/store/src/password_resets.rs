@@ -43,28 +43,10 @@ pub enum Redemption {
 }
 
 impl Store {
-    /// Stores a reset link; earlier ones of the user die.
+    /// Stores a reset link and the mail that carries it, both or neither; earlier links of the user die.
     ///
     /// # Errors
-    /// [`Fault::Conflict`] when there is no such user.
-    pub async fn insert_password_reset(
-        &self,
-        digest: &[u8],
-        user_id: &str,
-        expires_at: i64,
-        now: i64,
-    ) -> Result<(), Fault> {
-        self.write(move |transaction| async move {
-            let transaction = &*transaction;
-            replace(transaction, digest, user_id, expires_at, now).await
-        })
-        .await
-    }
-
-    /// As [`Store::insert_password_reset`], with the mail that carries it in the same transaction.
-    ///
-    /// # Errors
-    /// Those of [`Store::insert_password_reset`].
+    /// [`Fault::Conflict`] when there is no such user, or a mail of that id.
     pub async fn insert_password_reset_with_mail(
         &self,
         digest: &[u8],

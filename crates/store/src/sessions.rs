@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, Condition, DatabaseTransaction, IntoActiveModel, QueryOrder};
+use sea_orm::{ActiveValue::Set, Condition, DatabaseTransaction, IntoActiveModel};
 
 use crate::changes::{self, kind};
 use crate::{Fault, NewRefreshToken, Store, refresh_tokens, users};
@@ -78,25 +78,6 @@ impl Store {
         .await
     }
 
-    /// The sessions of a user that are neither ended nor expired, newest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn sessions_of_user(&self, user_id: &str, now: i64) -> Result<Vec<Model>, Fault> {
-        self.read(move |database| async move {
-            let database = &database;
-            Ok(Entity::find()
-                .filter(Column::UserId.eq(user_id))
-                .filter(Column::EndedAt.is_null())
-                .filter(Column::ExpiresAt.gt(now))
-                .order_by_desc(Column::CreatedAt)
-                .order_by_asc(Column::Id)
-                .all(database)
-                .await?)
-        })
-        .await
-    }
-
     /// Ends a session and with it its refresh tokens; false when it is unknown or ended already.
     ///
     /// # Errors
@@ -106,21 +87,6 @@ impl Store {
             let transaction = &*transaction;
             let one = Condition::all().add(Column::Id.eq(id));
             Ok(end_where(transaction, one, now).await? == 1)
-        })
-        .await
-    }
-
-    /// Ends every session of a user and moves `not_before` to now; the number of sessions ended.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn end_sessions_of_user(&self, user_id: &str, now: i64) -> Result<u64, Fault> {
-        self.write(move |transaction| async move {
-            let transaction = &*transaction;
-            if users::locked(transaction, user_id).await?.is_none() {
-                return Ok(0);
-            }
-            end_all(transaction, user_id, now).await
         })
         .await
     }

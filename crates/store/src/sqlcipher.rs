@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 use zeroize::Zeroizing;
 
 use crate::connections::Connections;
-use crate::{Fault, Options};
+use crate::{Fault, Options, last_threads};
 
 /// `SQLite`'s page size, and SQLCipher's.
 const PAGE: u64 = 4096;
@@ -82,8 +82,10 @@ pub(crate) async fn open(
 }
 
 fn connect_options(path: &Path, key: &SecretSlice<u8>) -> Result<SqliteConnectOptions, Fault> {
+    let thread = last_threads::name();
     Ok(SqliteConnectOptions::new()
         .filename(path)
+        .thread_name(move |_| thread.clone())
         .pragma("key", format!("\"{}\"", raw_key(key)?.as_str()))
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full)

@@ -160,18 +160,6 @@ impl Store {
         .await
     }
 
-    /// How many users there are.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_users(&self) -> Result<u64, Fault> {
-        self.read(move |database| async move {
-            let database = &database;
-            Ok(Entity::find().count(database).await?)
-        })
-        .await
-    }
-
     /// Changes a user; false when there is none.
     ///
     /// # Errors

@@ -26,12 +26,12 @@ async fn a_sign_up_whose_caller_hangs_up_is_finished_with_its_mail() {
     .unwrap();
     drop(stream);
     tokio::time::timeout(testkit::http::PATIENCE, async {
-        while world.store.mail_waiting().await.unwrap() == 0 {
+        while world.mail_waiting().await == 0 {
             tokio::task::yield_now().await;
         }
     })
     .await
     .unwrap();
-    assert_eq!(world.store.count_users().await.unwrap(), 1);
+    assert_eq!(world.users().await, 1);
     assert_eq!(world.letters().await.len(), 1);
 }

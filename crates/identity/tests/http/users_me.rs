@@ -42,7 +42,7 @@ async fn rfc6750_3_1_each_method_wants_its_scope_and_a_user() {
         world.request(method, "/users/me").bearer("a.b.c").json(&json!({})).send().await.expect(401);
         world.request(method, "/users/me").bearer(&client).json(&json!({})).send().await.expect(403);
     }
-    assert_eq!(world.store.count_users().await.unwrap(), 1);
+    assert_eq!(world.users().await, 1);
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_user_deletes_itself_with_all_that_is_left() {
     let world = World::new().await;
     let (token, refresh) = world.session("alice@example.com").await;
     world.request("DELETE", "/users/me").bearer(&token).send().await.expect(204);
-    assert_eq!(world.store.count_users().await.unwrap(), 0);
+    assert_eq!(world.users().await, 0);
     world.me(&token).await.expect(401);
     world.call("POST", "/users/session/refresh", &json!({ "refresh_token": refresh })).await.expect(401);
     world.log_in("alice@example.com", PASSWORD).await.expect(401);

@@ -10,6 +10,8 @@ use identity::{
 };
 use secrecy::SecretSlice;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use store::{Api, ApiScope, ClientGrant, ClientRow, Location, Store};
 use tempfile::TempDir;
 use testkit::clock::FixedClock;
@@ -163,6 +165,25 @@ impl World {
             http: Client::new(),
             postbox: Postbox::default(),
         }
+    }
+
+    /// How many users there are.
+    pub async fn users(&self) -> u64 {
+        self.count("SELECT count(*) FROM users").await
+    }
+
+    /// How many mails wait, claimed or not.
+    pub async fn mail_waiting(&self) -> u64 {
+        self.count("SELECT count(*) FROM outbox").await
+    }
+
+    async fn count(&self, sql: &'static str) -> u64 {
+        let key: String = STORE_KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+        let options = SqliteConnectOptions::new().filename(&self.file).pragma("key", format!("\"x'{key}'\""));
+        let mut connection = options.connect().await.unwrap();
+        let count = sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        count.try_into().unwrap()
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use store::Store;
 
-use crate::engines::{NOW, digest, new_session, refresh, session, user};
+use crate::engines::{NOW, digest, new_session, refresh, reset_link, session, user};
 
 pub async fn numbers_grow_and_the_window_is_read_again(store: &Store) {
     assert_eq!(store.latest_seq().await.unwrap(), 0);
@@ -44,9 +44,9 @@ pub async fn a_starting_node_learns_of_revocations(store: &Store) {
 
 pub async fn pruning_keeps_what_is_young(store: &Store) {
     let ada = user(store, "ada").await;
-    store.end_sessions_of_user(&ada, NOW).await.unwrap();
+    store.change_password(&ada, "new", NOW).await.unwrap();
     let bob = user(store, "bob").await;
-    store.end_sessions_of_user(&bob, NOW + 10).await.unwrap();
+    store.change_password(&bob, "new", NOW + 10).await.unwrap();
     assert_eq!(store.prune_changes(NOW + 10).await.unwrap(), 2);
     assert_eq!(store.changes_since(0, 0, i64::MAX).await.unwrap().len(), 1);
     assert_eq!(store.revocations_since(0).await.unwrap().subjects, [(bob, NOW + 10)]);
@@ -58,7 +58,7 @@ pub async fn what_time_has_ended_is_pruned(store: &Store) {
     let mut short = new_session("short", &ada);
     short.expires_at = NOW + 10;
     store.create_session(&short, &refresh(2)).await.unwrap();
-    store.insert_password_reset(&digest(3), &ada, NOW + 10, NOW).await.unwrap();
+    reset_link(store, &digest(3), &ada, NOW + 10, NOW).await.unwrap();
     store.take_throttle("bucket", 1, 10, NOW).await.unwrap();
 
     assert_eq!(store.prune_expired(NOW + 9).await.unwrap(), 0);
@@ -84,8 +84,8 @@ pub async fn a_commit_wakes_who_waits(store: &Store) {
 
 pub async fn an_older_revocation_does_not_replace_a_newer(store: &Store) {
     let ada = user(store, "ada").await;
-    store.end_sessions_of_user(&ada, NOW + 10).await.unwrap();
+    store.change_password(&ada, "new", NOW + 10).await.unwrap();
     // A node whose clock lags.
-    store.end_sessions_of_user(&ada, NOW).await.unwrap();
+    store.change_password(&ada, "new", NOW).await.unwrap();
     assert_eq!(store.revocations_since(0).await.unwrap().subjects, [(ada, NOW + 10)]);
 }

@@ -1,7 +1,7 @@
 //! A fresh store on each engine, and rows to put into it.
 
 use secrecy::{SecretSlice, SecretString};
-use store::{Api, ApiScope, ClientRow, Location, NewRefreshToken, NewUser, Session, Store};
+use store::{Api, ApiScope, ClientRow, Fault, Location, NewMail, NewRefreshToken, NewUser, Session, Store};
 use testkit::postgres::Postgres;
 
 /// The present of every test.
@@ -108,6 +108,23 @@ pub fn new_client(id: &str) -> ClientRow {
         disabled: false,
         created_at: NOW,
     }
+}
+
+/// How many users there are.
+pub async fn count_users(store: &Store) -> u64 {
+    store.users(None, 1_000_000).await.unwrap().len() as u64
+}
+
+/// A reset link, with some mail.
+pub async fn reset_link(
+    store: &Store,
+    digest: &[u8],
+    user_id: &str,
+    expires_at: i64,
+    now: i64,
+) -> Result<(), Fault> {
+    let mail = NewMail { id: format!("mail of {digest:?}"), sealed: vec![1] };
+    store.insert_password_reset_with_mail(digest, user_id, expires_at, &mail, now).await
 }
 
 pub fn words(words: &[&str]) -> Vec<String> {

@@ -17,7 +17,7 @@ pub async fn due_mail_is_claimed_for_the_lease(store: &Store) {
     // The claimer died; the lease ends.
     let due = ids(NOW + 1 + MAIL_LEASE, 2).await;
     assert_eq!(due, [("first".to_owned(), 2), ("second".to_owned(), 2)]);
-    assert_eq!(store.mail_waiting().await.unwrap(), 3);
+    assert_eq!(ids(i64::MAX / 2, 10).await.len(), 3, "all wait until they are sent");
 }
 
 pub async fn failed_mail_waits_and_sent_mail_goes(store: &Store) {
@@ -30,5 +30,5 @@ pub async fn failed_mail_waits_and_sent_mail_goes(store: &Store) {
     assert!(store.mail_sent("m").await.unwrap());
     assert!(!store.mail_sent("m").await.unwrap());
     assert!(!store.mail_failed("m", NOW, "").await.unwrap());
-    assert_eq!(store.mail_waiting().await.unwrap(), 0);
+    assert!(store.due_mail(i64::MAX / 2, 10).await.unwrap().is_empty());
 }
