@@ -1,11 +1,11 @@
 //! Each way in which a real PostgreSQL lets a weak password do, planted and found.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 use steward::strength::{self, Address, Certainty, Claim, Finding, Options, Severity, refuses};
-use steward::{Credential, Environment};
+use steward::{Credential, Environment, adopt, connect, ledger, verifier};
 use testkit::pgbouncer::{Authentication, Mode, PgBouncer};
 use testkit::postgres::{self, Database, Postgres, Version};
 
@@ -373,4 +373,34 @@ async fn nobody_is_asked_to_try_twice() {
     let failures =
         world.cluster.log().matches("password authentication failed for user \"superuser\"").count();
     assert_eq!(failures, 1, "{}", world.cluster.log());
+}
+
+/// The way of a fresh Railway project: `DATABASE_URL` is the superuser's, which production refuses, until the database is
+/// adopted and the first rotation has made a slot's password.
+#[tokio::test]
+async fn the_platforms_superuser_is_refused_and_the_adopted_slot_is_not() {
+    for version in [Version::Installed, Version::Eighteen] {
+        let world = World::with(&postgres::Options { version, ..postgres::Options::default() });
+        world.sql("create database railway");
+        let administrator = Credential { database: "railway".into(), ..world.administrator() };
+        let findings = world.judged_as(&administrator, true, None).await;
+        refused(&findings, Claim::LeastPrivilege, "which is SUPERUSER");
+
+        let plan = adopt::plan(&administrator, &administrator, &adopt::Options::default()).await.unwrap();
+        let names = adopt::apply(&administrator, &plan).await.unwrap();
+        let password = verifier::password(*b"thirty-two bytes, random enough.");
+        let made = SecretString::from(verifier::verifier(&password, [5; 16]));
+        let mut session = connect::login(&administrator).await.unwrap();
+        let newest = ledger::newest_generation(&mut session).await.unwrap();
+        ledger::rotate(&mut session, &names.slot_a, &made, newest, newest + 1, None).await.unwrap();
+        connect::logout(session).await;
+
+        let slot = Credential { username: names.slot_a, password, generation: newest + 1, ..administrator };
+        // Without the administrator, as a server in production runs.
+        let findings = world.judged_as(&slot, false, None).await;
+        only(&findings, &[Claim::Rules]);
+        let ours = findings.iter().find(|finding| finding.claim == Claim::StrongPassword).unwrap();
+        assert!(ours.sentence.contains("was made here of 256 random bits"), "{ours}");
+        only(&world.judged_as(&slot, true, None).await, &[]);
+    }
 }

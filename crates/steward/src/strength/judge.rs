@@ -13,21 +13,26 @@ const FEWEST_ITERATIONS: u32 = 4096;
 /// As many names as a sentence bears.
 const NAMES_IN_A_SENTENCE: usize = 6;
 
+/// Looks at the facts for one claim.
+type Look = fn(&Facts, &mut Report);
+
+/// Every claim, in the order in which people read them.
+const CLAIMS: [(Claim, Look); 8] = [
+    (Claim::PasswordRequired, password_required),
+    (Claim::WrongPasswordRefused, wrong_password_refused),
+    (Claim::ScramOnly, scram_only),
+    (Claim::StoredAsScram, stored_as_scram),
+    (Claim::LeastPrivilege, least_privilege),
+    (Claim::StrongPassword, strong_password),
+    (Claim::ProtectedPath, protected_path),
+    (Claim::Rules, rules),
+];
+
 /// Judges.
 #[must_use]
 pub fn judge(facts: &Facts, environment: Environment) -> Vec<Finding> {
-    let claims: [(Claim, fn(&Facts, &mut Report)); 8] = [
-        (Claim::PasswordRequired, password_required),
-        (Claim::WrongPasswordRefused, wrong_password_refused),
-        (Claim::ScramOnly, scram_only),
-        (Claim::StoredAsScram, stored_as_scram),
-        (Claim::LeastPrivilege, least_privilege),
-        (Claim::StrongPassword, strong_password),
-        (Claim::ProtectedPath, protected_path),
-        (Claim::Rules, rules),
-    ];
     let mut findings = Vec::new();
-    for (claim, look) in claims {
+    for (claim, look) in CLAIMS {
         let mut report = Report { claim, environment, findings: Vec::new() };
         look(facts, &mut report);
         findings.append(&mut report.findings);
@@ -336,7 +341,8 @@ fn powers(role: &Role) -> Vec<String> {
         (role.bypass_row_security, "BYPASSRLS"),
     ]
     .into_iter()
-    .filter_map(|(has, name)| has.then(|| name.to_owned()))
+    .filter(|(has, _)| *has)
+    .map(|(_, name)| name.to_owned())
     .collect()
 }
 
@@ -463,3 +469,7 @@ fn listed(names: &[String]) -> String {
         _ => shown,
     }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
