@@ -71,10 +71,10 @@ pub(super) async fn run(
         Ok(_) => group.0 = None,
         Err(_) => group.end(),
     }
-    if let Some(mut reading) = reading {
-        if tokio::time::timeout(REST, &mut reading).await.is_err() {
-            reading.abort();
-        }
+    if let Some(mut reading) = reading
+        && tokio::time::timeout(REST, &mut reading).await.is_err()
+    {
+        reading.abort();
     }
     let said = {
         let kept = complaints.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,15 +11,14 @@ mod kubernetes;
 mod place;
 mod railway;
 mod redacted;
+mod written;
 
 use crate::Credential;
 
 pub use fault::{DeliveryFault, Reached};
 pub use file::write_secret_file;
-pub use place::{
-    CommandPlace, KubernetesPlace, Place, PlaceError, RailwayAdministrator, RailwayPlace, VariableValue,
-    WrittenPlace,
-};
+pub use place::{CommandPlace, KubernetesPlace, Place, RailwayAdministrator, RailwayPlace, VariableValue};
+pub use written::{PlaceError, WrittenPlace};
 
 /// What a delivery did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! What follows from a database's name and addresses, in each environment.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::address::{Reach, classify_address};
 use super::endpoint::{Endpoint, Host};
 use super::name::{NameClass, classify_name};
 use super::resolve::Answers;
+use super::variables::VisibleVariable;
 use crate::Environment;
 
 /// What a finding is worth.
@@ -42,19 +42,6 @@ pub struct Resolved {
     pub answers: Option<Answers>,
 }
 
-/// A variable of our own environment that tells of a way in from the internet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VisibleVariable {
-    /// `DATABASE_PUBLIC_URL`, with a host in it: the database has a TCP proxy.
-    PublicUrl,
-    /// `DATABASE_PUBLIC_URL` without a host: the proxy is gone, the variable is not.
-    PublicUrlWithoutHost,
-    /// `RAILWAY_TCP_PROXY_DOMAIN`: the service that runs here has a TCP proxy, to a database's port or to an unknown one.
-    ProxyOfDatabase,
-    /// The same, to another port.
-    ProxyOfAnother,
-}
-
 /// All that is judged.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -64,39 +51,8 @@ pub struct Facts {
     pub visible: Vec<VisibleVariable>,
 }
 
-/// Ports that databases and their poolers listen on.
-const DATABASE_PORTS: [&str; 2] = ["5432", "6432"];
-
 const PRIVATE_NAME: &str =
     "use the database's private name (on Railway NAME.railway.internal), and remove its TCP proxy";
-
-/// What the environment of this process tells of ways in.
-#[must_use]
-pub fn visible_variables(environment: &BTreeMap<String, String>) -> Vec<VisibleVariable> {
-    let value =
-        |name: &str| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-    let mut visible = Vec::new();
-    if let Some(url) = value("DATABASE_PUBLIC_URL") {
-        // Without a proxy Railway writes a URL with nothing between @ and the colon. What does not parse counts as one.
-        let authority =
-            url.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
-        let server = authority.map(|authority| authority.rsplit('@').next().unwrap_or_default());
-        let hostless = server.is_some_and(|server| server.split(':').next().is_some_and(str::is_empty));
-        visible.push(if hostless {
-            VisibleVariable::PublicUrlWithoutHost
-        } else {
-            VisibleVariable::PublicUrl
-        });
-    }
-    if value("RAILWAY_TCP_PROXY_DOMAIN").is_some() {
-        let port = value("RAILWAY_TCP_APPLICATION_PORT");
-        visible.push(match port {
-            Some(port) if !DATABASE_PORTS.contains(&port) => VisibleVariable::ProxyOfAnother,
-            _ => VisibleVariable::ProxyOfDatabase,
-        });
-    }
-    visible
-}
 
 /// The findings, the gravest first. Staging and production refuse what is certainly public; development is told.
 #[must_use]
@@ -105,7 +61,7 @@ pub fn judge(facts: &Facts, environment: Environment) -> Vec<Finding> {
     if facts.servers.is_empty() {
         findings.push(unclear("the connection string names no server", "write where the database is"));
     }
-    findings.extend(facts.visible.iter().map(variable));
+    findings.extend(facts.visible.iter().map(VisibleVariable::finding));
     if environment == Environment::Development {
         for finding in findings.iter_mut().filter(|finding| finding.verdict == Verdict::Refuse) {
             finding.verdict = Verdict::Warn;
@@ -116,7 +72,7 @@ pub fn judge(facts: &Facts, environment: Environment) -> Vec<Finding> {
     findings
 }
 
-fn public(sentence: String, remedy: &str) -> Finding {
+pub(super) fn public(sentence: String, remedy: &str) -> Finding {
     Finding { verdict: Verdict::Refuse, sentence, remedy: remedy.to_owned() }
 }
 
@@ -219,35 +175,6 @@ fn addresses(subject: &str, addresses: &[IpAddr]) -> Vec<Finding> {
     addresses.iter().filter_map(one).collect()
 }
 
-fn variable(variable: &VisibleVariable) -> Finding {
-    match variable {
-        VisibleVariable::PublicUrl => public(
-            "DATABASE_PUBLIC_URL is visible here and names a host: the database has a TCP proxy".to_owned(),
-            "remove the TCP proxy in the database's settings (Networking), and the variable",
-        ),
-        VisibleVariable::PublicUrlWithoutHost => Finding {
-            verdict: Verdict::Warn,
-            sentence:
-                "DATABASE_PUBLIC_URL is visible here, without a host: it carries a password for nothing"
-                    .to_owned(),
-            remedy: "remove the variable".to_owned(),
-        },
-        VisibleVariable::ProxyOfDatabase => public(
-            "RAILWAY_TCP_PROXY_DOMAIN is set here: this service has a TCP proxy that may lead to a database"
-                .to_owned(),
-            "remove the TCP proxy in the service's settings (Networking)",
-        ),
-        VisibleVariable::ProxyOfAnother => Finding {
-            verdict: Verdict::Warn,
-            sentence:
-                "RAILWAY_TCP_PROXY_DOMAIN is set here: this service is open to the internet beside its domain"
-                    .to_owned(),
-            remedy: "remove the TCP proxy in the service's settings (Networking), if nobody needs it"
-                .to_owned(),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,6 +259,14 @@ mod tests {
     }
 
     #[test]
+    fn what_the_environment_tells_counts_beside_a_private_name() {
+        let mut facts = facts("postgres://db.railway.internal/d", &[], &["fd12::5"], None);
+        facts.visible = vec![VisibleVariable::PublicUrl];
+        assert_eq!(worst(&facts, Environment::Production), Verdict::Refuse);
+        assert_eq!(worst(&facts, Environment::Development), Verdict::Warn);
+    }
+
+    #[test]
     fn a_finding_names_the_thing() {
         let facts = facts("postgres://db.example/d", &["x.proxy.rlwy.net"], &["64:ff9b::808:808"], None);
         let found = judge(&facts, Environment::Development);
@@ -344,33 +279,5 @@ mod tests {
                  and production refuse to start with it",
             ]
         );
-    }
-
-    #[test]
-    fn our_own_environment_tells_of_a_proxy() {
-        let visible = |pairs: &[(&str, &str)]| {
-            let environment =
-                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let mut facts = facts("postgres://db.railway.internal/d", &[], &["fd12::5"], None);
-            facts.visible = visible_variables(&environment);
-            worst(&facts, Environment::Production)
-        };
-        let public = "postgresql://postgres:secret@roundhouse.proxy.rlwy.net:15432/railway";
-        assert_eq!(visible(&[("DATABASE_PUBLIC_URL", public)]), Verdict::Refuse);
-        assert_eq!(visible(&[("DATABASE_PUBLIC_URL", "something else")]), Verdict::Refuse);
-        assert_eq!(
-            visible(&[("DATABASE_PUBLIC_URL", "postgresql://postgres:secret@:/railway")]),
-            Verdict::Warn
-        );
-        assert_eq!(visible(&[("RAILWAY_TCP_PROXY_DOMAIN", "x.proxy.rlwy.net")]), Verdict::Refuse);
-        let port =
-            |port| [("RAILWAY_TCP_PROXY_DOMAIN", "x.proxy.rlwy.net"), ("RAILWAY_TCP_APPLICATION_PORT", port)];
-        assert_eq!(visible(&port("6432")), Verdict::Refuse);
-        assert_eq!(visible(&port("22")), Verdict::Warn);
-        for harmless in
-            [("DATABASE_PUBLIC_URL", ""), ("RAILWAY_TCP_PROXY_DOMAIN", " "), ("DATABASE_URL", public)]
-        {
-            assert_eq!(visible(&[harmless]), Verdict::Fine, "{harmless:?}");
-        }
     }
 }

@@ -9,9 +9,11 @@ mod endpoint;
 mod judge;
 mod name;
 mod resolve;
+mod variables;
 
 pub use address::{AddressClass, Reach, classify_address};
 pub use endpoint::{Endpoint, EndpointError, Host, endpoint_of, endpoints};
-pub use judge::{Facts, Finding, Resolved, Verdict, VisibleVariable, judge, visible_variables};
+pub use judge::{Facts, Finding, Resolved, Verdict, judge};
 pub use name::{NameClass, classify_name};
 pub use resolve::{Answers, Names};
+pub use variables::{VisibleVariable, visible_variables};

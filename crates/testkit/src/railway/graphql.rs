@@ -288,7 +288,7 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::SCHEMA;
+    use super::super::schema::SCHEMA;
     use super::*;
 
     fn asked(text: &str, variables: Value) -> Result<Operation, String> {
