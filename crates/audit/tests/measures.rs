@@ -28,6 +28,19 @@ async fn a_sound_world_passes_everything_on_the_second_run() {
     assert_eq!(kept.verdict, Verdict::NotProven, "no token was kept yet: {kept:#?}");
     assert_eq!(kept.value.as_deref(), Some("15 min, access_token_lifetime"));
 
+    // Nothing is missing but time, and that is what is advised.
+    let remedy = |report: &audit::Report| {
+        of(report, A10)
+            .claims
+            .into_iter()
+            .find(|claim| claim.id == "an_expired_token_is_refused")
+            .unwrap()
+            .remedy
+    };
+    assert_eq!(remedy(&first), "run it again after the end of the tokens that this run keeps");
+    let soon = measure(config.clone(), A10).await;
+    assert_eq!(remedy(&soon), "run it again after 2027-01-15T08:16:00Z, when the kept token has ended");
+
     // The tokens that the first run kept have ended.
     world.now.fetch_add(1000, Ordering::SeqCst);
     let mut second = audit::run(config.clone(), Only::All, |_| {}).await;

@@ -78,6 +78,8 @@ pub(crate) struct Slot {
     /// `slot`, `legacy`, `owner` or `administrator`.
     pub(crate) kind: String,
     pub(crate) generation: i64,
+    /// Whether the steward ended its credential.
+    pub(crate) retired: bool,
 }
 
 /// What is known of a server's passwords; each part may be out of reach.
@@ -100,7 +102,7 @@ impl Credentials {
             rotations: rows(connection, ROTATIONS, rotation).await,
             slots: rows(
                 connection,
-                "SELECT role_name::text, kind::text, generation FROM portcullis.slot",
+                "SELECT role_name::text, kind::text, generation, retired_at IS NOT NULL FROM portcullis.slot",
                 slot,
             )
             .await,
@@ -177,5 +179,10 @@ fn rotation(row: &PgRow) -> Result<Rotation, sqlx::Error> {
 }
 
 fn slot(row: &PgRow) -> Result<Slot, sqlx::Error> {
-    Ok(Slot { role: row.try_get(0)?, kind: row.try_get(1)?, generation: row.try_get(2)? })
+    Ok(Slot {
+        role: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        generation: row.try_get(2)?,
+        retired: row.try_get(3)?,
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::YOUNG;
 use crate::config::{Attested, Lifetime};
-use crate::database::credentials::{Credentials, Rotation, Stored};
+use crate::database::credentials::{Credentials, Rotation, Slot, Stored};
 use crate::database::targets::Target;
 use crate::document::duration;
 use crate::evidence::{Evidence, Strength};
@@ -14,6 +14,8 @@ use crate::verdict::Verdict;
 /// A date in the ledger may be this far in the future of the server's clock, in seconds: a failover to a machine whose
 /// clock is behind.
 const SKEW: i64 = 120;
+/// A rotation that began this long ago, in seconds, should have come to its end.
+const UNDER_WAY: i64 = 86_400;
 const ROTATE: &str = "portcullis database rotate NAME --now";
 const ADOPT: &str = "portcullis database adopt NAME, then rotate it: the administrator's role too";
 
@@ -41,11 +43,12 @@ pub(super) fn claims(target: &Target<'_>, seen: &Credentials) -> Vec<Claim> {
     if stewardship.dead_man_switch {
         claims.push(ends(&target.claim("the_server_ends_old_passwords"), &known, seen, limit));
     }
-    let current = newest(seen).map(|(_, generation)| generation);
+    let current = newest(seen).and_then(|slot| seen.latest(&slot.role));
     claims.push(attested(
         &target.claim("the_steward_saw_the_previous_password_refused"),
         stewardship.last_rotation.as_ref(),
         current,
+        known.now,
     ));
     claims
 }
@@ -177,62 +180,59 @@ fn came_back(id: &str, known: &Known<'_>) -> Claim {
     claim(id, offences, Vec::new(), seen, [ROTATE, ADOPT])
 }
 
-/// The role that is in use: the newest generation of those that take turns.
-fn newest(seen: &Credentials) -> Option<(&str, i64)> {
-    let slots = seen.slots.as_ref().ok()?;
-    slots
-        .iter()
-        .filter(|slot| matches!(slot.kind.as_str(), "slot" | "legacy"))
-        .max_by_key(|slot| slot.generation)
-        .map(|slot| (slot.role.as_str(), slot.generation))
+/// The slot that is in use: the newest generation of those that take turns; none before the first rotation.
+fn newest(seen: &Credentials) -> Option<&Slot> {
+    let slots = seen.slots.as_ref().ok()?.iter();
+    slots.filter(|slot| takes_turns(slot) && slot.generation > 0).max_by_key(|slot| slot.generation)
+}
+
+fn takes_turns(slot: &Slot) -> bool {
+    matches!(slot.kind.as_str(), "slot" | "legacy")
 }
 
 /// Roles that took their turn have no password and no session any more.
 fn dead(id: &str, known: &Known<'_>, seen: &Credentials) -> Claim {
-    let (mut offences, mut gaps, mut dead) = (Vec::new(), Vec::new(), Vec::new());
     let (slots, sessions) = match (&seen.slots, &seen.sessions) {
         (Ok(slots), Ok(sessions)) => (slots, sessions),
         (Err(why), _) | (_, Err(why)) => {
-            return Claim::not_proven(
-                id,
-                vec![Evidence::catalogue(why.clone())],
-                "let the auditor read portcullis.slot",
-            );
+            let remedy = "let the auditor read portcullis.slot";
+            return Claim::not_proven(id, vec![Evidence::catalogue(why.clone())], remedy);
         }
     };
-    let in_use = newest(seen);
-    for slot in slots.iter().filter(|slot| matches!(slot.kind.as_str(), "slot" | "legacy")) {
-        if in_use.is_some_and(|(role, generation)| role == slot.role && generation > 0) {
-            continue;
-        }
+    let Some(in_use) = newest(seen) else {
+        let evidence = Evidence::catalogue("the ledger knows no rotation yet");
+        return Claim::not_proven(id, vec![evidence], ROTATE);
+    };
+    // Until every node has gone over to the new one, both must work.
+    let under_way = seen.latest(&in_use.role).filter(|rotation| known.now - rotation.set_at < UNDER_WAY);
+    let (mut offences, mut gaps, mut dead) = (Vec::new(), Vec::new(), Vec::new());
+    for slot in slots.iter().filter(|slot| takes_turns(slot) && slot.role != in_use.role) {
         let role = &slot.role;
-        let stored = known.stored.iter().flatten().find(|stored| stored.role == *role);
         let open = sessions.get(role).copied().unwrap_or(0);
-        match stored {
-            None => dead.push(format!("{role} is gone")),
-            Some(stored) => match (stored.kind.as_deref(), stored.can_login) {
-                (None, true) => {
-                    gaps.push(Evidence::catalogue(format!("{role}: what is stored cannot be read here")))
-                }
-                (Some("none"), _) | (_, false) if open == 0 => {
-                    dead.push(format!("{role} has no login and no session"))
-                }
-                (Some("none"), _) | (_, false) => {
-                    offences.push(Evidence::catalogue(format!(
-                        "{role} was replaced and still has {open} sessions"
-                    )));
-                }
-                (Some(_), true) => offences.push(Evidence::catalogue(format!(
-                    "{role} was replaced, or is to be, and its password still logs in ({open} sessions)"
+        let Some(stored) = known.stored.iter().flatten().find(|stored| stored.role == *role) else {
+            dead.push(format!("{role} is gone"));
+            continue;
+        };
+        let ended = stored.kind.as_deref() == Some("none") || !stored.can_login;
+        if ended && open == 0 {
+            dead.push(format!("{role} has no login and no session"));
+        } else if stored.kind.is_none() && stored.can_login {
+            gaps.push(Evidence::catalogue(format!("{role}: what is stored cannot be read here")));
+        } else {
+            let what = if ended { "still has" } else { "still logs in by its password, and has" };
+            let what = format!("{role} was replaced by {}, {what} {open} sessions", in_use.role);
+            match under_way {
+                Some(rotation) if !slot.retired => gaps.push(Evidence::catalogue(format!(
+                    "{what}; the rotation of {} may be under way",
+                    rfc3339(rotation.set_at)
                 ))),
-            },
+                _ => offences.push(Evidence::catalogue(what)),
+            }
         }
-    }
-    if in_use.is_none() {
-        gaps.push(Evidence::catalogue("the ledger names no role that is in use"));
     }
     let dead = if dead.is_empty() { Vec::new() } else { vec![Evidence::catalogue(dead.join("; "))] };
-    claim(id, offences, gaps, dead, ["let the rotation come to its end: portcullis database status", ADOPT])
+    let remedy = "let the rotation come to its end: portcullis database status";
+    claim(id, offences, gaps, dead, [remedy, remedy])
 }
 
 /// The dead man's switch: the server itself refuses a password that nobody has rotated.
@@ -257,7 +257,7 @@ fn ends(id: &str, known: &Known<'_>, seen: &Credentials, limit: Option<&Lifetime
 }
 
 /// What the steward says of itself. It proves nothing that the catalogue does not, but it can contradict.
-fn attested(id: &str, attested: Option<&Attested>, current: Option<i64>) -> Claim {
+fn attested(id: &str, attested: Option<&Attested>, current: Option<&Rotation>, now: i64) -> Claim {
     let evidence = |what: String| {
         let mut evidence = Evidence::configuration(what);
         evidence.strength = Strength::Attestation;
@@ -268,8 +268,13 @@ fn attested(id: &str, attested: Option<&Attested>, current: Option<i64>) -> Clai
         return Claim::pass(id, evidence(what.into())).but(Verdict::NotApplicable);
     };
     let when = rfc3339(report.finished_at);
-    if let Some(current) = current.filter(|current| *current != report.generation) {
-        let what = format!("the journal's generation is {}, the ledger's {current}", report.generation);
+    if let Some(current) = current.filter(|current| current.generation != report.generation) {
+        let what =
+            format!("the journal's generation is {}, the ledger's {}", report.generation, current.generation);
+        if current.generation > report.generation && now - current.set_at < UNDER_WAY {
+            let what = format!("{what}: a rotation may be under way");
+            return Claim::pass(id, evidence(what)).but(Verdict::NotApplicable);
+        }
         return Claim::fail(
             id,
             evidence(what),
@@ -300,7 +305,6 @@ fn days(seconds: i64) -> String {
 mod tests {
     use super::*;
     use crate::config::Stewardship;
-    use crate::database::credentials::Slot;
 
     const DAY: i64 = 86_400;
     const NOW: i64 = 1_000 * DAY;
@@ -327,7 +331,7 @@ mod tests {
     }
 
     fn slot(role: &str, kind: &str, generation: i64) -> Slot {
-        Slot { role: role.into(), kind: kind.into(), generation }
+        Slot { role: role.into(), kind: kind.into(), generation, retired: false }
     }
 
     /// Two slots after two rotations, the platform's role rotated too.
@@ -428,6 +432,37 @@ mod tests {
             judged(&sound(), |stewardship| stewardship.maximum_password_age = None).0,
             Verdict::NotProven
         );
+    }
+
+    #[test]
+    fn both_work_while_a_rotation_is_under_way_and_no_longer() {
+        let after = |hours: i64, retired: bool| {
+            let mut seen = sound();
+            seen.stored.as_mut().unwrap()[1] = stored("app_a", true, "scram", "f1");
+            let rotations = seen.rotations.as_mut().unwrap();
+            rotations[0].set_at = NOW - 30 * DAY;
+            rotations[1].set_at = NOW - hours * 3600;
+            seen.slots.as_mut().unwrap()[1].retired = retired;
+            judged(&seen, |stewardship| {
+                // The journal's last finished rotation is the one before.
+                stewardship.last_rotation = Some(Attested {
+                    finished_at: NOW - 30 * DAY,
+                    generation: 1,
+                    previous_refused: Some(true),
+                });
+            })
+            .0
+        };
+        assert_eq!(after(1, false), Verdict::NotProven);
+        assert_eq!(after(25, false), Verdict::Fail);
+        assert_eq!(after(1, true), Verdict::Fail, "ended by the steward, brought back by somebody");
+        let mut adopted = sound();
+        adopted.rotations = Ok(Vec::new());
+        for slot in adopted.slots.as_mut().unwrap() {
+            slot.generation = 0;
+        }
+        adopted.stored = Ok(vec![stored("app", true, "scram", "x")]);
+        assert_eq!(judged(&adopted, |_| ()).0, Verdict::NotProven, "adopted, and not rotated yet");
     }
 
     #[test]
