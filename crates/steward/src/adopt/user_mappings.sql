@@ -1,5 +1,6 @@
 -- User mappings of a role that another one does not have. Their options may hold passwords: the server copies them, and
--- no statement's text, no log and nobody here sees them. $1: from, $2: to.
+-- no statement's text, no log and nobody here sees them. (pg_stat_statements would, with track = all and track_utility, as
+-- it saw the first one.) $1: from, $2: to.
 select format('%I logs in to the foreign server %I as %I does.', $2::text, s.srvname, $1::text),
        format($statement$do $portcullis$
 declare v_options text;

@@ -36,6 +36,9 @@ async fn nothing_is_lost(version: Version) {
     .await
     .unwrap();
 
+    let in_log = |world: &World| world.server.log().matches("mapped secret").count();
+    let told = in_log(&world);
+    assert!(told > 0, "the log holds what is said in clear");
     let names = adopted(&world).await;
     assert_eq!(
         (&*names.owner, &*names.slot_a, &*names.slot_b),
@@ -105,9 +108,10 @@ async fn nothing_is_lost(version: Version) {
     world.sql("grant usage, create on schema foreign_schema to other; set role other; create table foreign_schema.given (a integer)");
     run(&mut a, "select * from foreign_schema.given").await.unwrap();
 
-    assert!(
-        !world.server.log().contains("(user 'u', password"),
-        "the user mapping's password was copied by the server"
+    assert_eq!(
+        in_log(&world),
+        told,
+        "the server copied the user mapping: its password is in no statement's text"
     );
     assert_eq!(world.sql("select count(distinct umoptions) from pg_user_mappings"), "1");
 }
