@@ -1,8 +1,11 @@
 //! Facts that no server of ours shows, and what they mean.
 
 use super::*;
-use crate::strength::facts::{Access, Channel, Door, Rule, Server, Try};
-use crate::strength::wire::Address;
+use crate::strength::facts::{
+    Access, Channel, Door, Kind, Login, Path, Provenance, Role, Rule, Server, Stored, SystemUser, Try,
+    WrongPassword,
+};
+use crate::strength::wire::{Address, Asked};
 
 const EVERYWHERE: [Environment; 3] =
     [Environment::Development, Environment::Staging, Environment::Production];
