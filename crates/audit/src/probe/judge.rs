@@ -62,7 +62,7 @@ fn judged(host: &str, seen: &Seen, controls: &Controls) -> (ProbeResult, String)
     for (address, reached) in &seen.reached {
         let (result, what) = at(*address, reached, controls);
         results.push(result);
-        parts.push(format!("{address} {what}"));
+        parts.push(format!("{} {what}", address.ip()));
     }
     let result = if results.contains(&Open) {
         Open

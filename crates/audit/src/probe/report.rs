@@ -117,10 +117,10 @@ impl Report {
         };
         let connected = if control.connected { "connected" } else { "no connection" };
         text.push_str(&format!("control: {}: {connected}\n\n", control.url));
-        for probed in &self.endpoints {
-            let result =
-                if probed.result == ProbeResult::Unknown { "could not tell" } else { probed.result.as_str() };
-            text.push_str(&format!("{result:<15} {}  {}\n", probed.endpoint, probed.evidence));
+        let width = self.endpoints.iter().map(|probed| probed.endpoint.len()).max().unwrap_or_default();
+        for Probed { endpoint, result, evidence } in &self.endpoints {
+            let result = if *result == ProbeResult::Unknown { "could not tell" } else { result.as_str() };
+            text.push_str(&format!("{result:<14}  {endpoint:<width$}  {evidence}\n"));
         }
         text
     }
