@@ -14,6 +14,9 @@ use crate::rotation::{
     drive, hand_over, status,
 };
 
+/// Seconds between two looks of [`Steward::tick`] where the first one failed.
+const BACK_OFF: i64 = 30;
+
 /// Looks after the databases that it was given. Cheap to clone.
 #[derive(Clone)]
 pub struct Steward {
@@ -27,6 +30,8 @@ struct Inner {
     clock: Clock,
     fresh: Fresh,
     delivering: tokio::sync::Mutex<()>,
+    /// Where a look has failed, and when: the next one waits a while.
+    failed: std::sync::Mutex<BTreeMap<String, (i64, String)>>,
     /// Of our own store: the generation whose password this process uses.
     taken: std::sync::Mutex<BTreeMap<String, i64>>,
 }
@@ -44,8 +49,8 @@ impl Steward {
         let databases = databases.into_iter().map(|database| (database.name.clone(), database)).collect();
         let journal = Journal::new(store.clone(), seal, fresh.clone());
         let delivering = tokio::sync::Mutex::new(());
-        let taken = std::sync::Mutex::default();
-        Self { inner: Arc::new(Inner { store, journal, databases, clock, fresh, delivering, taken }) }
+        let (taken, failed) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { store, journal, databases, clock, fresh, delivering, failed, taken }) }
     }
 
     /// The names of its databases, sorted.
@@ -85,7 +90,7 @@ impl Steward {
     /// # Errors
     /// [`Fault::Unknown`], [`Fault::Configuration`], [`Fault::Journal`] and [`Fault::Store`].
     pub async fn status(&self, name: &str) -> Result<Status, Fault> {
-        status::status(&self.hands(name, &|_| {})?).await
+        status(&self.hands(name, &|_| {})?).await
     }
 
     /// At start: takes up what a crash interrupted, as far as it goes without waiting. Begins nothing.
@@ -111,10 +116,35 @@ impl Steward {
     pub async fn tick(&self) -> Vec<(String, Result<Ticked, Fault>)> {
         let mut all = Vec::new();
         for name in self.names() {
-            let outcome = self.tick_one(&name).await;
+            let outcome = match self.just_failed(&name) {
+                Some(fault) => {
+                    Ok(Ticked::Waiting { what: format!("another try after: {fault}"), alarm: true })
+                }
+                None => self.tick_one(&name).await,
+            };
+            if let Err(fault) = &outcome {
+                let failed = ((self.inner.clock)(), fault.to_string());
+                self.failed().insert(name.clone(), failed);
+            }
             all.push((name, outcome));
         }
         all
+    }
+
+    /// A refused login every few seconds would feed whatever locks roles out: a fault is given half a minute.
+    fn just_failed(&self, name: &str) -> Option<String> {
+        let mut failed = self.failed();
+        let (at, fault) = failed.get(name)?.clone();
+        let since = (self.inner.clock)() - at;
+        if (0..BACK_OFF).contains(&since) {
+            return Some(fault);
+        }
+        failed.remove(name);
+        None
+    }
+
+    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (i64, String)>> {
+        self.inner.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn tick_one(&self, name: &str) -> Result<Ticked, Fault> {

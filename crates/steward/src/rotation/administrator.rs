@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::execute::{Hands, attempt_refused, fresh_credential};
+use super::deeds::{fresh_credential, taken};
 use super::fault_point::reach;
 use super::next_step::Login;
 use super::observe::{attempt, clock};
-use super::{Fault, Progress, Proof, Report, State, StepTaken, schedule};
+use super::retirement::attempt_refused;
+use super::{Fault, Hands, Progress, Proof, Report, State, schedule};
 use crate::Credential;
 use crate::connect::logout;
 use crate::delivery::{self, Place};
@@ -236,12 +237,6 @@ async fn step(hands: &Hands<'_>, entry: Entry, wanted: bool) -> Result<(), Fault
         });
     }
     Ok(())
-}
-
-fn taken(entry: &mut Entry, step: &str, at: i64, begun: Option<tokio::time::Instant>) {
-    let milliseconds = begun.map(|begun| u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
-    entry.course.steps.retain(|taken| taken.step != step);
-    entry.course.steps.push(StepTaken { step: step.to_owned(), at, milliseconds });
 }
 
 async fn prepare(

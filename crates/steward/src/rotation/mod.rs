@@ -2,17 +2,24 @@
 //! decision about the next step, and the hands that carry it out.
 
 pub(crate) mod administrator;
+mod ask;
 mod database;
+mod deeds;
 mod execute;
 mod fault;
 pub mod fault_point;
+mod hands;
 pub mod next_step;
 mod observe;
+mod retirement;
 pub mod schedule;
-pub(crate) mod status;
+mod status;
 mod trial;
 
-pub(crate) use execute::{Hands, Wanted, drive, hand_over};
+pub(crate) use ask::status;
+pub(crate) use deeds::hand_over;
+pub(crate) use execute::{Wanted, drive};
+pub(crate) use hands::Hands;
 
 pub use database::{Clock, Database, Fresh};
 pub use fault::Fault;

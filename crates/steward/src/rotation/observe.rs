@@ -3,9 +3,8 @@
 use secrecy::ExposeSecret as _;
 use sqlx::PgConnection;
 
-use super::execute::Hands;
 use super::next_step::{Ledger, Login, Observed};
-use super::{Fault, State};
+use super::{Fault, Hands, State};
 use crate::connect::{APPLICATION_NAME, LoginFault, login, logout};
 use crate::journal::{Entry, Held};
 use crate::ledger::{self, Kind, LedgerError, Slot};

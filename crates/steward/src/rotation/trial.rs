@@ -4,10 +4,9 @@
 use secrecy::ExposeSecret as _;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use super::Proof;
-use super::execute::Hands;
 use super::next_step::Login;
 use super::observe::attempt;
+use super::{Hands, Proof};
 use crate::connect::logout;
 use crate::{Credential, sql, verifier};
 

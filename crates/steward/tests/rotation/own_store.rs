@@ -49,7 +49,7 @@ async fn each_node_takes_the_new_password_and_no_query_fails() {
                 store.take_throttle("bucket", 1_000_000, 60, 1).await.unwrap();
                 store.latest_seq().await.unwrap();
                 queries += 1;
-                if queries % 10 == 0 {
+                if queries.is_multiple_of(10) {
                     steward.take_up(name, "store").await.unwrap();
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
