@@ -225,26 +225,26 @@ impl<'a> Change<'a> {
         fault_point::rekey("pending");
         progress(RekeyStep::Exporting);
         let mut old = sqlcipher::single(self.store, &self.old, false).await?;
-        match self.export(&mut old).await {
-            Ok((seen, sums)) => {
-                fault_point::rekey("exported");
-                progress(RekeyStep::Verifying);
-                match self.verify(&sums).await {
-                    Ok(()) => {
-                        fault_point::rekey("verified");
-                        return Ok(Prepared { old, seen });
-                    }
-                    Err(fault) => {
-                        let _ = old.close().await;
-                        Err(fault)
-                    }
-                }
-            }
+        match self.export_and_sum(&mut old, progress).await {
+            Ok(seen) => Ok(Prepared { old, seen }),
             Err(fault) => {
                 let _ = old.close().await;
                 Err(fault)
             }
         }
+    }
+
+    async fn export_and_sum(
+        &self,
+        old: &mut SqliteConnection,
+        progress: &(dyn Fn(RekeyStep) + Send + Sync),
+    ) -> Result<i64, Fault> {
+        let (seen, sums) = self.export(old).await?;
+        fault_point::rekey("exported");
+        progress(RekeyStep::Verifying);
+        self.verify(&sums).await?;
+        fault_point::rekey("verified");
+        Ok(seen)
     }
 
     async fn export(&self, old: &mut SqliteConnection) -> Result<(i64, Vec<Sum>), Fault> {
@@ -271,7 +271,7 @@ impl<'a> Change<'a> {
         let seen = version(&mut transaction).await?;
         let mut sums = Vec::new();
         for table in tables::of(&mut transaction).await? {
-            sums.push(Side::SqlCipher(&mut *transaction).sum(&table).await?);
+            sums.push(Side::SqlCipher(&mut transaction).sum(&table).await?);
         }
         sqlx::query("SELECT sqlcipher_export('fresh')").execute(&mut *transaction).await?;
         fault_point::rekey("exporting");

@@ -176,7 +176,7 @@ async fn two_handles_write_the_same_file() {
     assert!(command_line.end_session("s1", NOW).await.unwrap());
     assert!(server.session("s1").await.unwrap().unwrap().ended_at.is_some());
     assert!(server.refresh_token(&digest(1)).await.unwrap().is_some());
-    assert_eq!(count_users(&server).await, 21);
+    assert_eq!(count_users(server).await, 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]
