@@ -180,7 +180,7 @@ async fn trust_without_tls_beside_scram_with_it_is_found() {
 }
 
 #[tokio::test]
-async fn a_clear_text_rule_and_an_md5_rule_are_found() {
+async fn a_rule_that_wants_clear_text_is_found() {
     let world = World::ruled_by("host all owner_0 127.0.0.1/32 password\n");
     refused(&world.judged().await, Claim::ScramOnly, "in clear text: owner_0 in test_0");
 }
