@@ -43,7 +43,7 @@ pub async fn restore(arguments: &Restore, environment: &Environment) -> Result<(
     bar.finish();
     let outcome = match restored {
         // The journal of the store's own credential is of the database that was copied. This one has its own.
-        Ok(restored) => store.forget_rotations(STORE).await.map(|_| restored),
+        Ok(restored) => forget_own(&store).await.map(|()| restored),
         Err(fault) => Err(fault),
     };
     store.close().await;
@@ -52,6 +52,16 @@ pub async fn restore(arguments: &Restore, environment: &Environment) -> Result<(
         fault => fault.into(),
     })?;
     shown(&arguments.place, &arguments.file, &restored, "restored and compared")
+}
+
+/// Entries are named `store`, and `store/…` for what belongs to it.
+async fn forget_own(store: &store::Store) -> Result<(), store::Fault> {
+    for row in store.rotations().await? {
+        if row.name.split('/').next() == Some(STORE) {
+            store.forget_rotations(&row.name).await?;
+        }
+    }
+    Ok(())
 }
 
 fn found(place: &Where, environment: &Environment) -> Result<Installation, CommandError> {

@@ -3,12 +3,16 @@
 use super::{CommandError, Environment, columns, print, print_json};
 use crate::command_line::Where;
 use crate::config::Configuration;
+use crate::wiring::databases::{self, Managed, Purpose};
+use crate::wiring::examination::{self, Examination, Eye};
 use crate::wiring::installation::Installation;
 use crate::wiring::policy::{Policy, Reading};
 use crate::wiring::refusals::{self, Judged};
+use crate::wiring::stewardship::Stewardship;
 use crate::wiring::{self};
 use policy::{Requirement, Rule};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Reads everything, starts nothing. A problem is exit code 2.
 pub async fn run(place: &Where, environment: &Environment) -> Result<(), CommandError> {
@@ -76,6 +80,16 @@ pub struct Findings {
     pub problems: Vec<String>,
 }
 
+impl Findings {
+    fn take_in(&mut self, examinations: &BTreeMap<String, Examination>) {
+        self.problems.extend(examination::problems(examinations));
+        for (name, examination) in examinations {
+            let doubts = examination.warnings.iter().chain(&examination.untold);
+            self.warnings.extend(doubts.map(|doubt| format!("database {name}: {doubt}")));
+        }
+    }
+}
+
 impl std::fmt::Display for Findings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rows: Vec<Vec<String>> = self
@@ -130,6 +144,12 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
     if !wiring::store::has_store(configuration) {
         return;
     }
+    let (databases, _) = databases::read(configuration, Purpose::Serve);
+    let eye = Eye::of(configuration);
+    let own = databases.iter().filter(|database| database.name == databases::STORE);
+    let own = examination::of_all(None, own, &eye).await;
+    let refused = !examination::problems(&own).is_empty();
+    findings.take_in(&own);
     if wiring::store::is_first_start(configuration) {
         findings
             .warnings
@@ -141,15 +161,39 @@ async fn examine_rooms(configuration: &Configuration, policy: &Policy, findings:
     {
         findings.problems.push(error.to_string());
     }
+    if refused {
+        // A start would not come so far as to read its rows.
+        return;
+    }
     match wiring::store::open(configuration, false).await {
         Err(error) => findings.problems.push(error.to_string()),
-        Ok(store) => match refusals::of_store(configuration, policy, &store).await {
-            Err(fault) => findings.problems.push(format!("store: {fault}")),
-            Ok(Judged { problems, warnings }) => {
-                findings.problems.extend(problems);
-                findings.warnings.extend(warnings);
+        Ok(store) => {
+            examine_others(configuration, &store, &databases, &eye, findings).await;
+            match refusals::of_store(configuration, policy, &store).await {
+                Err(fault) => findings.problems.push(format!("store: {fault}")),
+                Ok(Judged { problems, warnings }) => {
+                    findings.problems.extend(problems);
+                    findings.warnings.extend(warnings);
+                }
             }
-        },
+        }
+    }
+}
+
+/// The databases whose credentials rest in the journal of the store.
+async fn examine_others(
+    configuration: &Configuration,
+    store: &store::Store,
+    databases: &[Managed],
+    eye: &Eye,
+    findings: &mut Findings,
+) {
+    match Stewardship::of(configuration, store, databases.to_vec()) {
+        Err(error) => findings.problems.push(error.to_string()),
+        Ok(stewardship) => {
+            let others = stewardship.databases.iter().filter(|database| database.name != databases::STORE);
+            findings.take_in(&examination::of_all(stewardship.steward.as_ref(), others, eye).await);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use steward::rotation::Database;
 pub const STORE: &str = "store";
 
 /// A database of this installation.
+#[derive(Clone)]
 pub struct Managed {
     /// Its name; `store` is Portcullis's own.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct Managed {
 }
 
 /// What a database is.
+#[derive(Clone)]
 pub enum Kind {
     /// PostgreSQL.
     Postgres {

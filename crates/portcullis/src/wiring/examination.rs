@@ -101,8 +101,7 @@ pub async fn of(steward: Option<&Steward>, database: &Database, eye: &Eye) -> Ex
     if !examination.problems.is_empty() {
         return examination;
     }
-    let administrator =
-        database.administrator.as_ref().and_then(|url| Credential::from_url(url.expose_secret(), None).ok());
+    let administrator = administrator(steward, database).await;
     let Ok(wrong) = clock::fresh::<24>() else {
         return Examination::untold("the operating system gave no randomness".to_owned());
     };
@@ -131,6 +130,17 @@ pub async fn of(steward: Option<&Steward>, database: &Database, eye: &Eye) -> Ex
 /// A sentence and what to do about it.
 pub fn with_remedy(sentence: &str, remedy: &str) -> String {
     if remedy.is_empty() { sentence.to_owned() } else { format!("{sentence}; {remedy}") }
+}
+
+/// Who may read the catalogues: the journal's administrator, else the configured one; none where there is none.
+async fn administrator(steward: Option<&Steward>, database: &Database) -> Option<Credential> {
+    let configured = database.administrator.as_ref()?;
+    if let Some(steward) = steward
+        && let Ok(Some(credential)) = steward.administrator(&database.name).await
+    {
+        return Some(credential);
+    }
+    Credential::from_url(configured.expose_secret(), None).ok()
 }
 
 /// The credential in use: the journal's, else the configured one.

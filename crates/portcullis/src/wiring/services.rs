@@ -105,7 +105,7 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         store.as_ref().map(|store| Stewardship::of(configuration, store, managed)).transpose()?;
     if let Some(stewardship) = &stewardship {
         let others = stewardship.databases.iter().filter(|managed| managed.name != STORE);
-        let others = examination::of_all(stewardship.whole.as_ref(), others, &eye).await;
+        let others = examination::of_all(stewardship.steward.as_ref(), others, &eye).await;
         refuse_by_examination(&others)?;
         examinations.extend(others);
         stewardship.known.examined(examinations);

@@ -5,23 +5,19 @@ use super::databases::{Change, Kind, Managed, STORE};
 use super::examination::{self, Examination, Eye};
 use super::key_change::{self, KeyAge};
 use super::serving::Shutdown;
-use super::store::PostgresSource;
 use crate::clock;
 use crate::config::{Configuration, Environment};
-use ::steward::delivery::write_secret_file;
+use ::steward::Steward;
 use ::steward::rotation::{Fault, Status, Ticked, Urgency};
-use ::steward::{Credential, Steward};
-use ::store::Store;
+use ::store::{Engine, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Between two looks at what is due, and at what waits.
 const TICK: Duration = Duration::from_secs(5);
-/// Looks at the journal of the own store between two commits that may concern it.
+/// Between two looks of a node at the journal of its own store, each a sign of life.
 const LOOK: Duration = Duration::from_secs(1);
-/// Seconds between two signs of life of a node.
-const HEARTBEAT: i64 = 5;
 /// Looks between two readings of what `/metrics` shows.
 const STATUS_EVERY: u32 = 12;
 /// Looks between two examinations of strength and reach: an hour.
@@ -158,10 +154,8 @@ impl Known {
 pub struct Stewardship {
     /// The store, whose key is changed here where it is an encrypted file.
     pub store: Store,
-    /// Changes what is due; none where nothing is to be changed here.
-    pub scheduled: Option<Steward>,
-    /// Knows every database, for reading.
-    pub whole: Option<Steward>,
+    /// Changes what is due and watches the rest; none where the configuration names no PostgreSQL database.
+    pub steward: Option<Steward>,
     /// The databases.
     pub databases: Vec<Managed>,
     /// The own store, where it is PostgreSQL and its password changes.
@@ -179,20 +173,14 @@ impl Stewardship {
         store: &Store,
         databases: Vec<Managed>,
     ) -> Result<Self, crate::config::ConfigError> {
-        let postgres = databases
-            .iter()
-            .any(|managed| managed.configured && matches!(managed.kind, Kind::Postgres { .. }));
-        let scheduled = |managed: &Managed| {
-            matches!(managed.kind, Kind::Postgres { change: Change::Server, .. }) && managed.configured
+        let named = |managed: &Managed| managed.configured && matches!(managed.kind, Kind::Postgres { .. });
+        let steward = if databases.iter().any(named) {
+            Some(super::steward::of(configuration, store, &databases, named)?)
+        } else {
+            None
         };
-        let any_scheduled = databases.iter().any(scheduled);
-        let steward =
-            |wanted: &dyn Fn(&Managed) -> bool| super::steward::of(configuration, store, &databases, wanted);
-        let whole = postgres.then(|| steward(&|managed| managed.configured)).transpose()?;
-        let scheduled = any_scheduled.then(|| steward(&scheduled)).transpose()?;
-        let own_is_changed = databases.iter().any(|managed| managed.name == STORE && managed.configured);
-        let own =
-            whole.as_ref().filter(|_| own_is_changed).and_then(|whole| Own::of(configuration, store, whole));
+        let changes_own = databases.iter().any(|managed| managed.name == STORE && managed.configured);
+        let own = steward.as_ref().filter(|_| changes_own).and_then(|steward| Own::of(store, steward));
         let known = Known::default();
         for managed in &databases {
             if let Kind::Postgres { database, .. } = &managed.kind
@@ -201,15 +189,7 @@ impl Stewardship {
                 known.change(&managed.name, |entry| entry.maximum_age = Some(database.maximum_password_age));
             }
         }
-        Ok(Stewardship {
-            store: store.clone(),
-            scheduled,
-            whole,
-            databases,
-            own,
-            known,
-            eye: Eye::of(configuration),
-        })
+        Ok(Stewardship { store: store.clone(), steward, databases, own, known, eye: Eye::of(configuration) })
     }
 
     /// Looks after everything until `shutdown` begins. What is cut off then is taken up at the next start.
@@ -240,10 +220,12 @@ impl Stewardship {
     }
 
     async fn recover(&self) {
-        let Some(steward) = &self.scheduled else { return };
-        for name in steward.names() {
-            let outcome = steward.recover(&name).await;
-            self.heard(&name, outcome);
+        let Some(steward) = &self.steward else { return };
+        for managed in &self.databases {
+            // What a job began the job takes up: the place of the secret is not known here.
+            if matches!(managed.kind, Kind::Postgres { change: Change::Server, .. }) {
+                self.heard(&managed.name, steward.recover(&managed.name).await);
+            }
         }
     }
 
@@ -284,7 +266,7 @@ impl Stewardship {
     }
 
     async fn tick(&self) {
-        let Some(steward) = &self.scheduled else { return };
+        let Some(steward) = &self.steward else { return };
         for (name, outcome) in steward.tick().await {
             self.heard(&name, outcome);
         }
@@ -316,7 +298,7 @@ impl Stewardship {
 
     /// For `/metrics`, and to say once an hour what is late.
     async fn read_status(&self) {
-        let Some(steward) = &self.whole else { return };
+        let Some(steward) = &self.steward else { return };
         for name in steward.names() {
             match steward.status(&name).await {
                 Ok(status) => self.known.change(&name, |entry| entry.status = Some(status)),
@@ -330,7 +312,7 @@ impl Stewardship {
     async fn examine(&self) {
         for managed in &self.databases {
             let Kind::Postgres { database, .. } = &managed.kind else { continue };
-            let steward = self.whole.as_ref().filter(|_| managed.configured);
+            let steward = self.steward.as_ref().filter(|_| managed.configured);
             let now = examination::of(steward, database, &self.eye).await;
             self.known.change(&managed.name, |entry| {
                 for problem in now.problems.iter().filter(|new| !entry.examination.problems.contains(new)) {
@@ -358,84 +340,39 @@ impl Stewardship {
 /// This node, and the password of the store that it runs on.
 pub struct Own {
     steward: Steward,
-    store: Store,
-    source: PostgresSource,
     node: String,
 }
 
 impl Own {
     /// None where the store is no PostgreSQL.
-    pub fn of(configuration: &Configuration, store: &Store, steward: &Steward) -> Option<Self> {
-        match super::store::source(configuration) {
-            Ok(super::store::Source::Postgres(source)) => {
-                Some(Own { steward: steward.clone(), store: store.clone(), source, node: node_name() })
-            }
-            _ => None,
-        }
+    pub fn of(store: &Store, steward: &Steward) -> Option<Self> {
+        (*store.engine() == Engine::Postgres).then(|| Own { steward: steward.clone(), node: node_name() })
     }
 
-    /// Goes over to a new password as soon as the journal has one: first to the file, so that a restart finds it, then to
-    /// the pool; and says which one it uses, since the old one ends only when every node has gone over.
+    /// Goes over to a new password as soon as the journal has one, first into the file, so that a restart finds it, then
+    /// into the pool; and says which one it uses, since the old one ends only when every node has gone over.
     pub async fn follow(self, shutdown: Shutdown) {
         let end = shutdown.begun();
         tokio::pin!(end);
-        let mut used: Option<i64> = None;
-        let mut said_at = 0;
+        let mut used = None;
         loop {
-            match self.go_over(used).await {
+            match self.steward.take_up(&self.node, STORE).await {
                 Ok(generation) => {
-                    let now = clock::now();
-                    if generation != used || now - said_at >= HEARTBEAT {
-                        match self.steward.adopted(&self.node, STORE, generation.unwrap_or(0)).await {
-                            Ok(()) => (used, said_at) = (generation, now),
-                            Err(fault) => {
-                                tracing::warn!(%fault, "this node could not say which password it uses")
-                            }
-                        }
+                    if let Some(generation) = generation.filter(|_| generation != used) {
+                        tracing::info!(generation, "this node uses the store's password of this generation");
                     }
+                    used = generation;
                 }
-                Err(reason) => {
-                    tracing::error!(%reason, "this node could not go over to the store's new password; it tries again");
-                }
+                Err(fault) => tracing::error!(
+                    %fault,
+                    "this node could not go over to the store's new password, or say that it has; it tries again"
+                ),
             }
             tokio::select! {
                 () = &mut end => return,
-                _ = self.store.wait_for_change(LOOK) => {}
+                () = tokio::time::sleep(LOOK) => {}
             }
         }
-    }
-
-    /// The generation in use afterwards; none before the first change.
-    async fn go_over(&self, used: Option<i64>) -> Result<Option<i64>, String> {
-        let current = self.steward.credential(STORE).await.map_err(|fault| fault.to_string())?;
-        let Some(current) = current else { return Ok(None) };
-        if used == Some(current.generation) {
-            return Ok(used);
-        }
-        self.write_file(&current).await?;
-        self.store
-            .replace_credential(&current.url(), &current.password)
-            .await
-            .map_err(|fault| fault.to_string())?;
-        tracing::info!(
-            generation = current.generation,
-            role = current.username,
-            "on the store's new password"
-        );
-        Ok(Some(current.generation))
-    }
-
-    async fn write_file(&self, current: &Credential) -> Result<(), String> {
-        let Some(file) = self.source.secret_file.clone() else { return Ok(()) };
-        let there = self.source.delivered().is_some_and(|there| there.generation >= current.generation);
-        if there {
-            return Ok(());
-        }
-        let text = current.to_json();
-        tokio::task::spawn_blocking(move || write_secret_file(&file, &text))
-            .await
-            .map_err(|_| "the writing broke off".to_owned())?
-            .map_err(|fault| fault.to_string())
     }
 }
 

@@ -47,13 +47,6 @@ pub struct PostgresSource {
 }
 
 impl PostgresSource {
-    /// What the steward delivered to the file, where it is there and can be read.
-    pub fn delivered(&self) -> Option<Credential> {
-        let file = self.secret_file.as_ref()?;
-        let text = SecretString::from(std::fs::read_to_string(file).ok()?);
-        Credential::from_json(text.expose_secret()).ok()
-    }
-
     /// URL without password, and password, as they stand there now.
     pub fn read(&self) -> Result<(String, SecretString), ConfigError> {
         let nothing = BTreeMap::new();

@@ -23,7 +23,7 @@ pub async fn adopt(
     let context = Context::open(place, environment).await?;
     let managed = one(&context.databases, name)?;
     let database = postgres(managed)?;
-    let administrator = administrator(database)?;
+    let administrator = administrator(&context, managed, database).await?;
     let today = today(&context, managed, database).await?;
     let plan = adopt::plan(&administrator, &today, &Options { auditor: audit_role }).await.map_err(failed)?;
     if dry_run || !plan.refusals.is_empty() {
@@ -80,7 +80,7 @@ pub async fn unadopt(
     let context = Context::open(place, environment).await?;
     let managed = one(&context.databases, name)?;
     let database = postgres(managed)?;
-    let administrator = administrator(database)?;
+    let administrator = administrator(&context, managed, database).await?;
     let today = today(&context, managed, database).await?;
     if dry_run {
         let plan = adopt::undo_plan(&administrator, &today).await.map_err(failed)?;
@@ -136,7 +136,17 @@ fn postgres(managed: &Managed) -> Result<&Database, CommandError> {
     }
 }
 
-fn administrator(database: &Database) -> Result<Credential, CommandError> {
+/// The administrator's credential: once its password was changed the journal's, since a variable stays as it was.
+async fn administrator(
+    context: &Context,
+    managed: &Managed,
+    database: &Database,
+) -> Result<Credential, CommandError> {
+    if let Some(steward) = context.steward.as_ref().filter(|_| database.administrator.is_some())
+        && let Some(credential) = steward.administrator(&managed.name).await.map_err(super::failed)?
+    {
+        return Ok(credential);
+    }
     let url = database.administrator.as_ref().ok_or_else(|| {
         CommandError::usage(format!(
             "database.{0}.administrator_file is missing: adoption makes roles, which only the role that the platform made \

@@ -90,7 +90,7 @@ async fn of_postgres(
     // This process uses the store, too: it goes over like every node.
     let (end, shutdown) = serving::shutdown();
     let follower = (name == STORE)
-        .then(|| Own::of(&context.installation.configuration, &context.store, steward))
+        .then(|| Own::of(&context.store, steward))
         .flatten()
         .map(|own| tokio::spawn(own.follow(shutdown)));
     let bar = Steps::new(name);
