@@ -221,7 +221,7 @@ pub enum Location {
     SqlCipher {
         /// The file.
         path: PathBuf,
-        /// Its raw key, 32 bytes.
+        /// Its raw key, 32 bytes; 64 while it is being changed: the key in use and the pending one, of which one opens.
         key: SecretSlice<u8>,
     },
     /// A PostgreSQL database.

@@ -8,7 +8,7 @@
 //! Endpoint, Control ─> run (observe) ─> judge (pure) ─> Report: JSON of the contract, exit code
 //! ```
 
-mod endpoint;
+pub(crate) mod endpoint;
 mod judge;
 mod reach;
 mod report;

@@ -173,6 +173,24 @@ async fn a3_is_not_proven_without_control() {
     not_proven(A3, "a_wrong_password_is_refused", |config| config.store = None).await;
 }
 
+#[tokio::test]
+async fn a3_tries_both_keys_while_the_key_is_being_changed() {
+    let world = World::start(&[]).await;
+    let held = |first: [u8; 32], last: [u8; 32]| {
+        let mut config = world.config();
+        if let Some(Location::SqlCipher { key, .. }) = &mut config.store {
+            *key = [first, last].concat().into();
+        }
+        measure(config, A3)
+    };
+    for (first, last) in [(world::KEY, [1; 32]), ([1; 32], world::KEY)] {
+        let report = held(first, last).await;
+        assert_eq!(report.measures[0].verdict, Verdict::Pass, "{:#?}", report.measures[0]);
+    }
+    let report = held([1; 32], [2; 32]).await;
+    assert_eq!(claim(&report, "store_with_a_wrong_key_is_refused").verdict, Verdict::NotProven);
+}
+
 // --- A5, A6, A7, A9
 
 #[tokio::test]

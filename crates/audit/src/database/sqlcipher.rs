@@ -9,8 +9,22 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Sqlite
 use crate::database::shape::names_a_password;
 use crate::database::{Found, Needles};
 
-/// Opens a file read-only, with a raw key or without any, and reads its schema: the first thing that needs the key.
+/// A raw key's length; a key file of twice that holds the key in use and the one of a change that is under way.
+pub(crate) const KEY: usize = 32;
+
+/// Opens a file read-only, with a raw key or without any, and reads its schema: the first thing that needs the key. Of two
+/// keys exactly one opens it, the later one first.
 pub(crate) async fn open(path: &Path, key: Option<&[u8]>) -> Result<SqliteConnection, String> {
+    if let Some((current, pending)) = key.filter(|key| key.len() == 2 * KEY).map(|key| key.split_at(KEY)) {
+        return match open_with(path, Some(pending)).await {
+            Ok(connection) => Ok(connection),
+            Err(_) => open_with(path, Some(current)).await,
+        };
+    }
+    open_with(path, key).await
+}
+
+async fn open_with(path: &Path, key: Option<&[u8]>) -> Result<SqliteConnection, String> {
     silence().await;
     let mut options = SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false);
     if let Some(key) = key {

@@ -76,6 +76,9 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
             }
         }
         claims.push(agreement(target, &world.config));
+        for claim in &mut claims {
+            claim.remedy = claim.remedy.replace("NAME", target.name);
+        }
     }
     claims
 }

@@ -16,6 +16,7 @@ use crate::database::credentials::Credentials;
 use crate::database::postgres;
 use crate::database::targets::{Target, targets};
 use crate::evidence::Evidence;
+use crate::probe::endpoint::percent_decoded;
 use crate::report::Claim;
 use crate::world::World;
 use strength::Given;
@@ -108,7 +109,7 @@ fn given(config: &Config, server: &PgConnectOptions) -> Given {
         }
         let in_url = || {
             let url = url::Url::parse(url).ok()?;
-            url.password().map(|text| SecretString::from(text.to_owned()))
+            url.password().map(|text| SecretString::from(percent_decoded(text)))
         };
         if let Some(password) = password.cloned().or_else(in_url) {
             given.insert(options.get_username().to_owned(), password);

@@ -173,8 +173,9 @@ fn without_secrets(text: &str) -> String {
     text.split('?').next().unwrap_or_default().to_owned()
 }
 
-fn percent_decoded(text: &str) -> String {
-    url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
+/// `%2F` as `/`, everything else as it is.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B").replace('&', "%26")).as_bytes())
         .next()
         .map_or_else(|| text.to_owned(), |(_, value)| value.into_owned())
 }

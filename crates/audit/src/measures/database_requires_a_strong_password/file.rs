@@ -40,7 +40,11 @@ pub(super) async fn claims(name: &str, path: &Path, key: &[u8]) -> Vec<Claim> {
     }
     claims.push(mode(&named(name, "file_is_its_owners_alone"), path));
     let id = named(name, "key_is_strong");
-    let evidence = Evidence::file(format!("the key is {} bits", key.len() * 8));
+    let evidence = Evidence::file(if key.len() == 2 * sqlcipher::KEY {
+        "the key is being changed: two keys of 256 bits".to_owned()
+    } else {
+        format!("the key is {} bits", key.len() * 8)
+    });
     claims.push(if key.len() >= 32 {
         Claim::pass(&id, vec![evidence])
     } else {

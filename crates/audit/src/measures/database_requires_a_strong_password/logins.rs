@@ -142,7 +142,9 @@ pub(super) async fn methods(
             return Claim::not_proven(&id, vec![Evidence::catalogue(why)], "let the role read pg_database");
         }
     };
-    let (host, port) = (options.get_host(), options.get_port());
+    // An IPv6 address stands in brackets in a URL alone.
+    let host = &crate::names::bare(options.get_host());
+    let port = options.get_port();
     let ways: &[Over] = match wire::offers_tls(host, port).await {
         Some(false) => &[Over::Plain],
         Some(true) | None => &[Over::Plain, Over::Tls],
