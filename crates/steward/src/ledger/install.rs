@@ -82,10 +82,12 @@ pub fn statements(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<
     let mut all = Vec::new();
     if !server.rotator_exists {
         all.push(Statement::new(
+            format!("A role {ROTATOR} that cannot log in, and whose functions alone change the slots' passwords."),
+            // Another database of the cluster may be adopted at this moment.
             format!(
-                "A role {ROTATOR} that cannot log in, and whose functions alone change the slots' passwords."
+                "do $portcullis$ begin\n    create role {ROTATOR} nologin nosuperuser nocreatedb createrole inherit noreplication;\n\
+                 exception when duplicate_object or unique_violation then null;\nend $portcullis$"
             ),
-            format!("create role {ROTATOR} nologin nosuperuser nocreatedb createrole inherit noreplication"),
         ));
     }
     all.push(Statement::new(

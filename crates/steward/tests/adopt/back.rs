@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use secrecy::ExposeSecret as _;
 use steward::adopt::{self, Back};
 use steward::verifier::password;
-use steward::{Credential, connect};
+use steward::{Credential, connect, ledger};
 use testkit::postgres::Version;
 
 use crate::there::{adopted, rotated};
@@ -33,6 +33,8 @@ async fn there_and_back(version: Version) {
     let slot = Credential { username: names.slot_a.clone(), password: word, ..world.today() };
     let mut a = world.session(&slot).await;
     run(&mut a, "create table shop.made_by_a (a integer); drop table shop.made_by_a").await.unwrap();
+    // The first rotation has ended: the former role cannot log in any more.
+    ledger::retire(&mut a, &app, 0).await.unwrap();
     assert_ne!(looks(), before);
 
     let shown = adopt::undo_plan(&world.administrator(), &slot).await.unwrap();

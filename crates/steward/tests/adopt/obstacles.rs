@@ -1,6 +1,7 @@
 //! What cannot be moved is refused by its name, and an administrator need not be a superuser.
 
-use steward::adopt::{self, Options};
+use steward::adopt::{self, Back, Options};
+use steward::verifier::password;
 use steward::{Credential, ledger};
 use testkit::postgres::Version;
 
@@ -101,6 +102,25 @@ async fn an_administrator_without_superusers_rights(version: Version) {
         text(&mut a, "select tableowner::text from pg_tables where tablename = 'u'").await,
         names.owner
     );
+
+    // And back, by the same administrator.
+    let back = Back { password: password([9; 32]), salt: [9; 16] };
+    let credential = adopt::undo(&head, &world.today(), &back, |_| async { Ok(()) })
+        .await
+        .unwrap_or_else(|fault| panic!("{fault}"));
+    let mut session = world.session(&credential).await;
+    assert_eq!(
+        text(&mut session, "select tableowner::text from pg_tables where tablename = 'u'").await,
+        *app
+    );
+    assert_eq!(
+        world.sql(
+            "select count(*) from pg_roles where rolname ~ '^(owner|portcullis)_.*(owner|a|b|rotator)$'"
+        ),
+        "0"
+    );
+    assert_eq!(world.sql("select to_regnamespace('portcullis') is null"), "t");
+    assert_eq!(world.sql(members), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
