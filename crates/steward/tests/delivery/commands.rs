@@ -67,10 +67,10 @@ async fn it_and_its_children_end_with_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let reading = {
-        let pipe = pipe.clone();
-        tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe))
-    };
+    let (sender, reading) = tokio::sync::oneshot::channel();
+    // A thread of its own: should one of them live on, the test fails instead of waiting for it.
+    let opened = pipe.clone();
+    std::thread::spawn(move || sender.send(std::fs::read_to_string(opened)));
     let script = format!("exec > {}; echo begun; sleep 1000 & echo late >&2; sleep 1000", pipe.display());
     let fault = deliver(&shell(&script, Duration::from_secs(2)), &credential(1)).await.unwrap_err();
     assert_eq!(fault.reached, Reached::Unknown);
