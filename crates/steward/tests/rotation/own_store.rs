@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::SecretString;
 use steward::Steward;
-use steward::delivery::Place;
 use store::{Location, Store};
 use testkit::postgres;
 
@@ -72,7 +71,6 @@ async fn each_node_takes_the_new_password_and_no_query_fails() {
         assert!(task.await.unwrap() > 10);
     }
     assert!(!logs_in(&world.today()).await);
-    let _ = Place::File(one.file);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
