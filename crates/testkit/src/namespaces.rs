@@ -43,6 +43,11 @@ set -eu
 cd "$1"; name=$2
 remove() {
     for host in inside outside database; do
+        # A server's own keeper ends it and removes its folder; give it the time.
+        patience=100
+        while [ "$patience" -gt 0 ] && [ -n "$(ip netns pids "$name-$host" 2>/dev/null)" ]; do
+            sleep 0.05; patience=$((patience - 1))
+        done
         # Whoever still runs in there was started by the tests.
         ip netns pids "$name-$host" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
         ip netns del "$name-$host" 2>/dev/null || true
