@@ -242,7 +242,7 @@ async fn roles(
     Ok(all)
 }
 
-async fn may_act_as(home: &mut Session, role: &str) -> Result<bool, Fault> {
+pub(super) async fn may_act_as(home: &mut Session, role: &str) -> Result<bool, Fault> {
     const TEXT: &str =
         "select coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = $1), false)";
     sqlx::query_scalar(TEXT)

@@ -51,6 +51,7 @@ pub async fn undo_plan(administrator: &Credential, today: &Credential) -> Result
         ));
     }
     last.extend(away(&names, &server));
+    last.extend(borrowed(&mut home, &server, &names).await?);
     steps.push(Step { database: today.database.clone(), statements: last });
     home.close().await;
     Ok(Plan { names, home: today.database.clone(), refusals: Vec::new(), notes: Vec::new(), steps })
@@ -74,6 +75,7 @@ where
 {
     let (mut home, server, names) = adopted(administrator, today).await?;
     let others = databases(&mut home, &names).await?;
+    let borrowed = borrowed(&mut home, &server, &names).await?;
     let newest = ledger::newest_generation(&mut home.connection).await.unwrap_or(0);
     let generation = newest.max(today.generation).saturating_add(1);
 
@@ -107,6 +109,7 @@ where
     statements.extend(settings_back(&mut session, &names).await?);
     session.close().await;
     statements.extend(away(&names, &server));
+    statements.extend(borrowed);
     apply::carry_out(administrator, &Step { database: today.database.clone(), statements }, None).await?;
     home.close().await;
     Ok(credential)
@@ -306,6 +309,19 @@ async fn end_sessions(home: &mut Session, names: &Names) -> Result<(), Fault> {
         }
     }
     Err(Fault::Busy { database: home.database.clone(), reason: "sessions of the slots do not end".into() })
+}
+
+/// Takes back the membership in the former role that an administrator without superuser's rights needs meanwhile.
+async fn borrowed(home: &mut Session, server: &Server, names: &Names) -> Result<Option<Statement>, Fault> {
+    let own = server.superuser || names.legacy == server.administrator;
+    if own || plan::may_act_as(home, &names.legacy).await? {
+        return Ok(None);
+    }
+    let (legacy, administrator) = (identifier(&names.legacy), identifier(&server.administrator));
+    Ok(Some(Statement::new(
+        format!("{} does not act as {} any more.", server.administrator, names.legacy),
+        format!("revoke {legacy} from {administrator}{}", ledger::own_grant(server)),
+    )))
 }
 
 /// The ledger and the roles.
