@@ -184,3 +184,17 @@ fn folder(name: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     beside.join(name).is_file().then_some(beside)
 }
+
+#[test]
+fn a_document_without_check_boxes_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("measures.md");
+    std::fs::write(&file, "# Measures\n\n- The database is private.\n").unwrap();
+    let error = Document::read(&file).unwrap_err().to_string();
+    assert!(error.contains("measures.md has no check boxes"), "{error}");
+    std::fs::write(&file, "- [ ] The database is private.\n").unwrap();
+    assert_eq!(Document::read(&file).unwrap().lines().len(), 1);
+    assert!(
+        Document::read(&folder.path().join("absent.md")).unwrap_err().to_string().contains("cannot be read")
+    );
+}
