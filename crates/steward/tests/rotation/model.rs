@@ -197,6 +197,7 @@ impl World {
             assert_ne!(self.journal.current.role, secret.role, "I2: the credential in use was changed");
             assert_ne!(self.place.role, secret.role, "I2: the delivered credential was changed");
         }
+        assert!(secret.generation >= self.newest(), "I4: the ledger went back");
         let first = *self.set.entry(secret.generation).or_insert(secret.verifier);
         assert_eq!(first, secret.verifier, "I3: generation {} got a second verifier", secret.generation);
         self.ledger[secret.role] = (secret.generation, Some(secret.verifier));
@@ -432,5 +433,32 @@ fn of_three_that_race_one_wins() {
         }
         assert_eq!(world.set.len(), 1, "one generation was set: {:?}", world.set);
         world.calm();
+    }
+}
+
+/// A steward hangs with its decision while others finish one or two whole rotations, and acts then.
+#[test]
+fn a_steward_that_hung_for_whole_rotations_does_no_harm() {
+    for arrow in 0..14 {
+        for rotations in [1, 2] {
+            let mut world = World::new();
+            for _ in 0..arrow {
+                for event in [Event::Disconnect(0), Event::Disconnect(1), Event::Time(6)] {
+                    world.happen(&event);
+                }
+                for event in [Event::Look(0, true, true), Event::Act(0), Event::Record(0), Event::Crash(0)] {
+                    world.happen(&event);
+                }
+            }
+            world.happen(&Event::Look(1, true, true));
+            let hung = world.thoughts[1].take();
+            for _ in 0..rotations {
+                world.calm();
+            }
+            world.thoughts[1] = hung;
+            world.happen(&Event::Act(1));
+            world.happen(&Event::Record(1));
+            world.calm();
+        }
     }
 }
