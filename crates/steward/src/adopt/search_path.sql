@@ -1,6 +1,7 @@
 -- "$user" in a search path is the role that a session acts as. Where a schema has the former role's name, the owner role
 -- would no longer look into it: then the path names the schema. $1: the former role, $2: whose setting is asked for.
--- Precedence as in the server: role in database, role, database, configuration.
+-- Precedence as in the server: role in database, role, database, configuration. A role named portcullis had no schema of
+-- that name before: what has it now is the ledger, and nobody's objects are looked for there.
 with path as (
     select coalesce(
         (select substring(c.entry from 13) from pg_db_role_setting s, unnest(s.setconfig) c(entry)
@@ -22,7 +23,7 @@ select format('In this database $user in the search path of %I means the schema 
               and s.setdatabase = (select oid from pg_database where datname = current_database())), 'reset search_path')
   from path
  where path.value like '%"$user"%'
-   and exists (select from pg_namespace where nspname = $1)
+   and exists (select from pg_namespace where nspname = $1 and (nspname <> 'portcullis' or to_regclass('portcullis.slot') is null))
    and not exists (
        select from pg_db_role_setting s, unnest(s.setconfig) c(entry)
         where s.setrole = (select oid from pg_roles where rolname = $2)

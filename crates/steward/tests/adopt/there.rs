@@ -127,6 +127,29 @@ async fn nothing_is_lost_on_18() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_named_like_the_ledgers_schema_does_not_begin_to_look_into_it() {
+    let mut world = World::empty(Version::Installed);
+    world.sql(&format!("alter role {} rename to portcullis", world.database.owner));
+    // A new name voids an MD5 password, not a SCRAM one.
+    world.database.owner = "portcullis".to_owned();
+    let names = adopted(&world).await;
+    // Now the schema is there.
+    let again = adopt::plan(&world.administrator(), &world.today(), &Options::default()).await.unwrap();
+    assert!(again.is_done(), "{again:#?}");
+    let word = rotated(&world, &names, 3).await;
+    let slot = steward::Credential { username: names.slot_a.clone(), password: word, ..world.today() };
+    for credential in [world.today(), slot] {
+        let mut session = world.session(&credential).await;
+        assert_eq!(
+            text(&mut session, "select current_schema()::text").await,
+            "public",
+            "{}",
+            credential.username
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_changes_nothing_and_a_second_adoption_finds_nothing_to_do() {
     let world = World::rich(Version::Installed);
     let (catalogue, roles) = (world.catalogue(&world.database.name), world.roles());
