@@ -293,8 +293,8 @@ async fn a_stranger_may_call_nothing_in_spite_of_default_privileges() {
     let granted: Vec<(String, String)> =
         sqlx::query_as(functions).fetch_all(&mut administrator).await.unwrap();
     let owner = &world.names.owner;
-    let expected =
-        ["credentials", "gather", "retire", "rotate", "sessions"].map(|name| (name.to_owned(), owner.clone()));
+    let expected = ["access_rules", "credentials", "gather", "retire", "rotate", "sessions"]
+        .map(|name| (name.to_owned(), owner.clone()));
     assert_eq!(granted, expected);
 }
 

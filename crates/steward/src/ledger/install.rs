@@ -118,6 +118,12 @@ pub fn statements(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<
             include_str!("credentials_without_pg_authid.sql"),
         )
     });
+    if server.superuser {
+        all.push(Statement::new(
+            "The function portcullis.access_rules(): the lines of pg_hba.conf, which only a superuser may read else.",
+            include_str!("access_rules.sql"),
+        ));
+    }
     all.extend(rights(server, names, auditor));
     all.extend(memberships(server, names));
     all.push(rows(names));
@@ -150,6 +156,11 @@ fn rights(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<Statemen
     }
     readers.extend(auditor.filter(|role| *role != AUDITOR).map(identifier));
     let readers = readers.join(", ");
+    let rules = if server.superuser {
+        format!("grant execute on function portcullis.access_rules() to {readers};\n")
+    } else {
+        String::new()
+    };
     let hand_over: String = ROTATORS
         .iter()
         .map(|function| format!("alter function portcullis.{function} owner to {ROTATOR};\n"))
@@ -178,7 +189,7 @@ fn rights(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<Statemen
             format!(
                 "grant usage on schema portcullis to {readers};\n\
                  grant select on portcullis.slot, portcullis.rotation to {readers};\n\
-                 grant execute on function portcullis.credentials() to {readers};\n{}",
+                 grant execute on function portcullis.credentials() to {readers};\n{rules}{}",
                 callers.trim_end().trim_end_matches(';')
             ),
         ),

@@ -45,6 +45,12 @@ select coalesce(json_agg(json_build_object('line', line_number, 'kind', type, 'a
                                            'method', auth_method, 'error', error) order by line_number), '[]')::text
   from pg_catalog.pg_hba_file_rules";
 
+/// The same by the ledger's function.
+const RULES_BY_THE_LEDGER: &str = "
+select coalesce(json_agg(json_build_object('line', line_number, 'kind', type, 'address', address,
+                                           'method', auth_method, 'error', error) order by line_number), '[]')::text
+  from portcullis.access_rules()";
+
 const LEDGER: &str = "
 select coalesce(json_agg(json_build_object('role', role_name, 'generation', generation, 'fingerprint', fingerprint)),
                 '[]')::text
@@ -72,7 +78,10 @@ pub(super) async fn server(session: &mut PgConnection) -> Result<Server, String>
 }
 
 pub(super) async fn rules(session: &mut PgConnection) -> Result<Vec<Rule>, String> {
-    ask(session, RULES).await
+    match ask(session, RULES).await {
+        Ok(rules) => Ok(rules),
+        Err(reason) => ask(session, RULES_BY_THE_LEDGER).await.map_err(|_| reason),
+    }
 }
 
 pub(super) async fn ledger(session: &mut PgConnection) -> Result<Vec<Entry>, String> {

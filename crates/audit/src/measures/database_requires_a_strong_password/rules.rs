@@ -36,9 +36,16 @@ pub(super) struct Read {
 
 pub(super) async fn read(connection: &mut PgConnection) -> Read {
     // The columns are those of 15 and later; 16 added rule_number and file_name.
-    let sql = "SELECT line_number, type, database, user_name, address, netmask, auth_method, error \
-               FROM pg_hba_file_rules ORDER BY line_number";
-    let rules = match sqlx::query(sql).fetch_all(&mut *connection).await {
+    let view = "SELECT line_number, type, database, user_name, address, netmask, auth_method, error \
+                FROM pg_hba_file_rules ORDER BY line_number";
+    // What adoption leaves behind for those who may not read the view.
+    let function = "SELECT line_number, type, database, user_name, address, netmask, auth_method, error \
+                    FROM portcullis.access_rules() ORDER BY line_number";
+    let rules = match sqlx::query(view).fetch_all(&mut *connection).await {
+        Ok(rows) => Ok(rows),
+        Err(error) => sqlx::query(function).fetch_all(&mut *connection).await.map_err(|_| error),
+    };
+    let rules = match rules {
         Err(error) => Err(reason(&error)),
         Ok(rows) => rows
             .iter()
