@@ -176,19 +176,27 @@ impl Steward {
         Ok(self.inner.store.record_node(name, node, generation, (self.inner.clock)()).await?)
     }
 
-    /// For every node, every second or two, where our own store is looked after: takes the journal's credential if it is
-    /// newer (into this node's secret file and into the pool, without a failed query), and gives a sign of life. Answers
-    /// the generation in use; none where the journal has no entry yet.
+    /// For every node, every second or two, where our own store is looked after: [`Steward::go_over`], and a sign of life,
+    /// since the old credential ends only when every node that was alive lately has gone over.
     ///
     /// # Errors
     /// [`Fault::Delivery`] and [`Fault::Store`]; the old credential is still in use then, and nobody retires it.
     pub async fn take_up(&self, node: &str, name: &str) -> Result<Option<i64>, Fault> {
+        let generation = self.go_over(name).await?;
+        self.adopted(node, name, generation.unwrap_or(0)).await?;
+        Ok(generation)
+    }
+
+    /// Takes the journal's credential of our own store if it is newer, into this node's secret file and into the pool,
+    /// without a failed query. Answers the generation in use; none where the journal has no entry yet. Alone it is for a
+    /// process that comes and goes, a command: nobody need wait for it once it has ended, however it ended.
+    ///
+    /// # Errors
+    /// As [`Steward::take_up`].
+    pub async fn go_over(&self, name: &str) -> Result<Option<i64>, Fault> {
         let hands = self.hands(name, &|_| {})?;
         let _alone = self.inner.delivering.lock().await;
-        let Some(entry) = self.inner.journal.load(name).await? else {
-            self.adopted(node, name, 0).await?;
-            return Ok(None);
-        };
+        let Some(entry) = self.inner.journal.load(name).await? else { return Ok(None) };
         let generation = entry.generation();
         let taken = self.taken().get(name).copied();
         let up_to_date = match taken {
@@ -204,7 +212,6 @@ impl Steward {
             hand_over(&hands, &entry.current.credential).await?;
         }
         self.taken().insert(name.to_owned(), generation);
-        self.adopted(node, name, generation).await?;
         Ok(Some(generation))
     }
 

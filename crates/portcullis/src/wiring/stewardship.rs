@@ -337,26 +337,41 @@ impl Stewardship {
     }
 }
 
-/// This node, and the password of the store that it runs on.
+/// This process, and the password of the store that it runs on.
 pub struct Own {
     steward: Steward,
-    node: String,
+    store: Store,
+    /// Its name among the nodes, for whom a rotation waits; none: a command, which comes and goes.
+    node: Option<String>,
 }
 
 impl Own {
-    /// None where the store is no PostgreSQL.
+    /// A server's. None where the store is no PostgreSQL.
     pub fn of(store: &Store, steward: &Steward) -> Option<Self> {
-        (*store.engine() == Engine::Postgres).then(|| Own { steward: steward.clone(), node: node_name() })
+        Self::of_a_command(store, steward).map(|own| Own { node: Some(node_name()), ..own })
+    }
+
+    /// A command's: what it leaves behind when it ends, or is killed, must hold up no rotation.
+    pub fn of_a_command(store: &Store, steward: &Steward) -> Option<Self> {
+        (*store.engine() == Engine::Postgres).then(|| Own {
+            steward: steward.clone(),
+            store: store.clone(),
+            node: None,
+        })
     }
 
     /// Goes over to a new password as soon as the journal has one, first into the file, so that a restart finds it, then
-    /// into the pool; and says which one it uses, since the old one ends only when every node has gone over.
+    /// into the pool; a node also says which one it uses, since the old one ends only when every node has gone over.
     pub async fn follow(self, shutdown: Shutdown) {
         let end = shutdown.begun();
         tokio::pin!(end);
         let mut used = None;
         loop {
-            match self.steward.take_up(&self.node, STORE).await {
+            let outcome = match &self.node {
+                Some(node) => self.steward.take_up(node, STORE).await,
+                None => self.steward.go_over(STORE).await,
+            };
+            match outcome {
                 Ok(generation) => {
                     if let Some(generation) = generation.filter(|_| generation != used) {
                         tracing::info!(generation, "this node uses the store's password of this generation");
@@ -369,9 +384,16 @@ impl Own {
                 ),
             }
             tokio::select! {
-                () = &mut end => return,
+                () = &mut end => break,
                 () = tokio::time::sleep(LOOK) => {}
             }
+        }
+        // As old as a sign of life can be: nobody waits for a node that has left. One that was killed is waited for until
+        // its last one is too old.
+        if let Some(node) = &self.node
+            && let Err(fault) = self.store.record_node(STORE, node, used.unwrap_or(0), 0).await
+        {
+            tracing::debug!(%fault, "this node left without a word");
         }
     }
 }

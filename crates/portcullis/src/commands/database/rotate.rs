@@ -87,10 +87,10 @@ async fn of_postgres(
             )
         }));
     };
-    // This process uses the store, too: it goes over like every node.
+    // This process uses the store, too, and goes over as a node does; but nobody waits for it.
     let (end, shutdown) = serving::shutdown();
     let follower = (name == STORE)
-        .then(|| Own::of(&context.store, steward))
+        .then(|| Own::of_a_command(&context.store, steward))
         .flatten()
         .map(|own| tokio::spawn(own.follow(shutdown)));
     let bar = Steps::new(name);
