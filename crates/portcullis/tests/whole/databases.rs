@@ -105,7 +105,8 @@ async fn a_database_is_adopted_its_password_changed_and_everything_given_back() 
     assert_ne!(logs_in(first["url"].as_str().unwrap()).await.code, Some(0));
 
     let page = laid.run(&["database", "status", "backend"]).await.expect(0).stdout;
-    for part in ["made here", "next change", "by the server", "no session was cut", "private", "backend.json"] {
+    for part in ["made here", "next change", "by the server", "no session was cut", "private", "backend.json"]
+    {
         assert!(page.contains(part), "`{part}` is missing: {page}");
     }
     for secret in [&first, &second] {
@@ -192,6 +193,45 @@ async fn the_own_stores_password_changes_while_it_is_served_and_no_request_fails
     let here = laid.start().await;
     here.log_in("ada@example.com", PASSWORD).await.expect(200);
     here.stop().await;
+}
+
+/// The way of docs/railway-first-start.md: a platform gives one superuser, in `DATABASE_URL`.
+#[tokio::test]
+async fn from_the_platforms_superuser_to_a_start_in_production() {
+    let cluster = Postgres::start();
+    // Everything belongs to that role, as on the platform.
+    cluster.run_sql("postgres", "create database railway");
+    let given = cluster.url_with_password("railway");
+    let more = "[[database]]\nname = \"store\"\nadministrator_file = \"administrator\"\ngrace = \"1s\"\n";
+    let laid = Laid::out(more).await;
+    laid.edit(
+        "url = \"sqlcipher:portcullis.db\"\nkey_file = \"store.key\"",
+        "url = \"env:DATABASE_URL\"\nsecret_file = \"store.json\"",
+    );
+    laid.edit("environment = \"development\"", "environment = \"production\"");
+    private(&laid.path("administrator"), given.as_bytes());
+    let run = async |arguments: &[&str]| {
+        let mut command = laid.command(arguments);
+        command.env("DATABASE_URL", &given);
+        process::run(command).await
+    };
+    let scope = ["api", "create", "--identifier", AUDIENCE, "--scope", "read:notes"];
+    run(&scope).await.expect(0);
+    let refused = run(&["serve"]).await.expect(2);
+    assert!(refused.stderr.contains("superuser"), "{}", refused.stderr);
+
+    run(&["database", "adopt", "store"]).await.expect(0);
+    run(&["database", "rotate", "store", "--now"]).await.expect(0);
+    assert_eq!(secret(&laid, "store.json")["username"], "superuser_a");
+    assert_ne!(logs_in(&given).await.code, Some(0), "what the platform gave is dead");
+    logs_in(std::fs::read_to_string(laid.path("administrator")).unwrap().trim()).await.expect(0);
+    run(&["database", "check"]).await.expect(0);
+    run(&["check"]).await.expect(0);
+
+    let mut command = laid.command(&["serve", "--json"]);
+    command.env("DATABASE_URL", &given);
+    let (program, _) = process::Program::ready(command).await;
+    assert!(program.terminate().await.success());
 }
 
 #[tokio::test]
