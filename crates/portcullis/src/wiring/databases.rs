@@ -153,7 +153,7 @@ fn own(
             settings(configuration, STORE, section, &mut database)?;
             let place = match (&section.secret, &own.secret_file) {
                 (Some(written), _) => place(configuration, STORE, written, purpose)?,
-                (None, Some(file)) => Written::Place(Place::File(file.clone())),
+                (None, Some(file)) => Written::Place(Box::new(Place::File(file.clone()))),
                 (None, None) => Written::Nowhere,
             };
             postgres(database, place, configured)
@@ -183,8 +183,11 @@ fn managed(
     let mut database = Database::new(name, url);
     // What was delivered last is newer than what somebody wrote down before.
     let delivered = match &place {
-        Written::Place(Place::File(path)) if path.exists() => delivered(configuration, name, path)?,
-        _ => None,
+        Written::Place(place) => match &**place {
+            Place::File(path) if path.exists() => delivered(configuration, name, path)?,
+            _ => None,
+        },
+        Written::ByAJob | Written::Nowhere => None,
     };
     if let Some(delivered) = delivered {
         database.url = delivered.url();
@@ -202,8 +205,8 @@ fn managed(
 fn postgres(mut database: Database, place: Written, configured: bool) -> Kind {
     let change = match place {
         Written::Place(place) => {
-            let change = if matches!(place, Place::Railway(_)) { Change::Job } else { Change::Server };
-            database.secret = Some(place);
+            let change = if matches!(*place, Place::Railway(_)) { Change::Job } else { Change::Server };
+            database.secret = Some(*place);
             change
         }
         Written::ByAJob => Change::Job,
@@ -253,7 +256,7 @@ const MAXIMUM_AGE: i64 = 400 * 86_400;
 
 /// A place as it is written.
 enum Written {
-    Place(Place),
+    Place(Box<Place>),
     /// One that only a job may write to, read by a server.
     ByAJob,
     Nowhere,
@@ -274,7 +277,7 @@ fn place(
         configuration.secrets().text(&format!("database.{name}.secret.token"), file.as_deref(), token)?;
     written
         .place(&configuration.folder, token)
-        .map(Written::Place)
+        .map(|place| Written::Place(Box::new(place)))
         .map_err(|error| ConfigError::Invalid(format!("database.{name}.{error}")))
 }
 

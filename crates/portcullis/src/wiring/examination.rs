@@ -127,8 +127,9 @@ pub async fn of(steward: Option<&Steward>, database: &Database, eye: &Eye) -> Ex
     examination
 }
 
-/// A sentence and what to do about it.
+/// A sentence and what to do about it, as messages are written here: without a final stop.
 pub fn with_remedy(sentence: &str, remedy: &str) -> String {
+    let (sentence, remedy) = (sentence.trim_end_matches('.'), remedy.trim_end_matches('.'));
     if remedy.is_empty() { sentence.to_owned() } else { format!("{sentence}; {remedy}") }
 }
 

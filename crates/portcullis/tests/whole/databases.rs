@@ -195,7 +195,7 @@ async fn the_own_stores_password_changes_while_it_is_served_and_no_request_fails
     here.stop().await;
 }
 
-/// The way of docs/railway-first-start.md: a platform gives one superuser, in `DATABASE_URL`.
+/// A platform gives one superuser, in `DATABASE_URL`; its secret goes to a file on a volume.
 #[tokio::test]
 async fn from_the_platforms_superuser_to_a_start_in_production() {
     let cluster = Postgres::start();
@@ -270,12 +270,10 @@ async fn a_server_changes_the_key_by_itself_when_a_limit_asks_for_it() {
     let more = "[[database]]\nname = \"store\"\nmaximum_password_age = \"1h\"\n";
     std::fs::write(laid.file(), text + more).unwrap();
     // The key's file says how old a key is that was never changed.
-    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
-    std::fs::File::options()
-        .write(true)
-        .open(laid.path("store.key"))
-        .and_then(|file| file.set_modified(two_hours_ago))
-        .unwrap();
+    let key_file = std::fs::File::options().write(true).open(laid.path("store.key")).unwrap();
+    let made = key_file.metadata().and_then(|metadata| metadata.modified()).unwrap();
+    key_file.set_modified(made - std::time::Duration::from_secs(7_200)).unwrap();
+    drop(key_file);
     let here = laid.start().await;
     let changed = async {
         while std::fs::read(here.laid.path("store.key")).unwrap() == old {
