@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
-use crate::Credential;
+use crate::{Credential, sql};
 
 /// How long a login may take, name, TLS and all.
 const LOGIN: Duration = Duration::from_secs(10);
@@ -16,6 +16,14 @@ pub const APPLICATION_NAME: &str = "portcullis steward";
 /// How long one statement, or the wait for a lock, may take at the server.
 const LIMITS: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
                       SET idle_in_transaction_session_timeout = '30s'";
+
+/// A role that may change roles looks for names in the server's own schema alone. The owner of a database, which may be the
+/// application, sets the search path of every session in it (ALTER DATABASE … SET), and what it puts before `pg_catalog`
+/// would run with this role's rights (CVE-2018-1058). Qualified to the operator, since it runs under that very path. An
+/// application's own role keeps its path.
+const PATH: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false) \
+                    FROM pg_catalog.pg_roles \
+                    WHERE (rolsuper OR rolcreaterole) AND rolname OPERATOR(pg_catalog.=) session_user";
 
 /// Why there is no session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +55,11 @@ pub async fn login(credential: &Credential) -> Result<PgConnection, LoginFault> 
     let session = async {
         let mut session = PgConnection::connect_with(&options).await?;
         session.execute(LIMITS).await?;
+        match session.execute(PATH).await {
+            // Where roles are kept secret, only an ordinary role may not look.
+            Err(error) if sql::code(&error).as_deref() == Some("42501") => {}
+            outcome => drop(outcome?),
+        }
         Ok(session)
     };
     match tokio::time::timeout(LOGIN, session).await {

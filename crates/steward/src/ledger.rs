@@ -8,6 +8,7 @@ mod calls;
 mod install;
 mod names;
 
+pub(crate) use calls::others;
 pub use calls::{
     Slot, StoredCredential, credentials, newest_generation, retire, rotate, rotate_administrator, sessions,
     slots,
@@ -40,6 +41,12 @@ pub enum LedgerError {
     /// There is no ledger in this database, or not for this role.
     #[error("the database has no ledger for this role: run `portcullis database adopt`")]
     Missing,
+    /// A schema of the ledger's name that no administrator has made: nothing in it is read or called.
+    #[error(
+        "the schema portcullis of this database is not ours: {0}, no administrator, owns something in it; rename it, or \
+         give it back to the administrator"
+    )]
+    Foreign(String),
     /// Sessions of a retired role did not go away.
     #[error("{left} sessions of the retired role {role} are still there: end them, then try again")]
     SessionsLeft {

@@ -24,6 +24,11 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
     }
 }
 
+/// The SQLSTATE, where the server has answered.
+pub(crate) fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|inner| inner.code()).map(std::borrow::Cow::into_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{identifier, literal};

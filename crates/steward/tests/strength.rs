@@ -404,3 +404,29 @@ async fn the_platforms_superuser_is_refused_and_the_adopted_slot_is_not() {
         only(&world.judged_as(&slot, true, None).await, &[]);
     }
 }
+
+/// Who owns a database may make a schema of the ledger's name, and an administrator looks every hour.
+#[tokio::test]
+async fn a_ledger_that_the_application_laid_out_is_not_read_by_the_administrators_session() {
+    let world = World::sound();
+    let (app, home) = (&world.database.owner, &world.database.name);
+    let planted = format!(
+        "set role {app}; create schema portcullis; \
+         create function portcullis.seize() returns text language plpgsql as $$ begin \
+             if current_setting('is_superuser') = 'on' then execute 'alter role {app} superuser'; end if; \
+             return '{app}'; end $$; \
+         create view portcullis.rotation as select portcullis.seize() as role_name, 0 as generation, '' as fingerprint"
+    );
+    world.cluster.run_sql(home, &planted);
+    let administrator = Credential { database: home.clone(), ..world.administrator() };
+    let options = Options {
+        administrator: Some(&administrator),
+        direct: None,
+        wrong: SecretString::from(WRONG),
+        patience: Duration::from_secs(5),
+    };
+    strength::observe(&world.credential(), &options).await;
+    let seized =
+        world.cluster.run_sql(home, &format!("select rolsuper from pg_roles where rolname = '{app}'"));
+    assert_eq!(seized, "f", "the application is no superuser");
+}

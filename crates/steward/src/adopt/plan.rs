@@ -20,7 +20,12 @@ use crate::sql::{identifier, literal};
 pub async fn plan(administrator: &Credential, today: &Credential, options: &Options) -> Result<Plan, Fault> {
     let mut home = Session::open(administrator, &today.database).await?;
     let server = Server::look(&mut home.connection).await?;
-    let known = names_in_ledger(&mut home.connection, &today.username).await?;
+    // What the application itself laid out under the ledger's name is none, and is not looked into.
+    let known = if ledger::others(&mut home.connection).await?.is_empty() {
+        names_in_ledger(&mut home.connection, &today.username).await?
+    } else {
+        None
+    };
     let adopted = known.is_some();
     let names = match known {
         Some(names) => names,
@@ -106,6 +111,9 @@ pub(super) async fn names_in_ledger(
     connection: &mut PgConnection,
     role: &str,
 ) -> Result<Option<Names>, Fault> {
+    if let Some(other) = ledger::others(connection).await?.first() {
+        return Err(LedgerError::Foreign(other.clone()).into());
+    }
     let there: bool = sqlx::query_scalar("select to_regclass('portcullis.slot') is not null")
         .fetch_one(&mut *connection)
         .await

@@ -6,10 +6,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{PgConnection, Row as _};
 
 use super::{Kind, LedgerError};
-use crate::verifier::is_verifier;
+use crate::{sql, verifier::is_verifier};
 
 /// How often a retirement is repeated for sessions that logged in while it ran.
 const PASSES: usize = 5;
+
+/// Answers the names of those who own something in the ledger's schema and are no administrators, as JSON.
+pub(super) const OTHERS: &str = include_str!("others.sql");
 
 /// One row of `portcullis.slot`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,26 @@ pub struct StoredCredential {
     pub valid_until: Option<i64>,
 }
 
+/// Who owns something in the ledger's schema and is no administrator. Whoever may make schemas could lay out a ledger
+/// before adoption does, and wait for an administrator to read it.
+pub(crate) async fn others(connection: &mut PgConnection) -> Result<Vec<String>, LedgerError> {
+    // By the simple protocol: it passes a pooler in transaction mode, too.
+    let names: String = match sqlx::raw_sql(OTHERS).fetch_one(connection).await {
+        Ok(row) => row.try_get(0)?,
+        // Where roles are kept secret, only an ordinary role may not look: it has no rights that it could lose.
+        Err(error) if sql::code(&error).as_deref() == Some("42501") => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    serde_json::from_str(&names).map_err(|error| LedgerError::Database(error.to_string()))
+}
+
+async fn is_ours(connection: &mut PgConnection) -> Result<(), LedgerError> {
+    match others(connection).await?.first() {
+        Some(other) => Err(LedgerError::Foreign(other.clone())),
+        None => Ok(()),
+    }
+}
+
 /// Gives a slot a new password by its verifier and lets it log in. `expect` is the newest generation of the whole
 /// ledger ([`newest_generation`]), `new` a greater one; `valid` ends the password (1 hour to 400 days), none never.
 /// Called by a session of the other slot, of the former role or of the administrator. The same call again is fine as
@@ -85,6 +108,7 @@ pub async fn rotate_administrator(
 ) -> Result<i64, LedgerError> {
     const TEXT: &str = "select extract(epoch from \
         portcullis.rotate_administrator($1, $2, $3, $4, $5 * interval '1 second'))::bigint";
+    is_ours(connection).await?;
     change(connection, TEXT, role, verifier, (expect, new), valid).await
 }
 
@@ -155,6 +179,7 @@ pub async fn sessions(connection: &mut PgConnection, role: &str) -> Result<i32, 
 pub async fn credentials(connection: &mut PgConnection) -> Result<Vec<StoredCredential>, LedgerError> {
     const TEXT: &str = "select role_name, can_login, superuser, kind, iterations, fingerprint, \
         extract(epoch from valid_until)::bigint from portcullis.credentials() order by role_name";
+    is_ours(connection).await?;
     let rows = sqlx::query(TEXT).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
@@ -174,11 +199,12 @@ pub async fn credentials(connection: &mut PgConnection) -> Result<Vec<StoredCred
 /// The roles that the ledger looks after.
 ///
 /// # Errors
-/// [`LedgerError::Missing`] where there is no ledger, or what the server says.
+/// [`LedgerError::Missing`] where there is no ledger, [`LedgerError::Foreign`], or what the server says.
 pub async fn slots(connection: &mut PgConnection) -> Result<Vec<Slot>, LedgerError> {
     const TEXT: &str = "select role_name, kind, generation, fingerprint, extract(epoch from set_at)::bigint, \
         extract(epoch from valid_until)::bigint, extract(epoch from retired_at)::bigint \
         from portcullis.slot order by role_name";
+    is_ours(connection).await?;
     let rows = sqlx::query(TEXT).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
@@ -205,6 +231,7 @@ pub async fn slots(connection: &mut PgConnection) -> Result<Vec<Slot>, LedgerErr
 /// As [`slots`].
 pub async fn newest_generation(connection: &mut PgConnection) -> Result<i64, LedgerError> {
     const TEXT: &str = "select max(generation) from portcullis.slot where kind <> 'administrator'";
+    is_ours(connection).await?;
     let newest: Option<i64> = sqlx::query_scalar(TEXT).fetch_one(connection).await?;
     newest.ok_or(LedgerError::Missing)
 }

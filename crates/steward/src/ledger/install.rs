@@ -2,6 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::calls::OTHERS;
 use super::{LedgerError, Names};
 use crate::ledger::Kind;
 use crate::sql::{identifier, literal};
@@ -93,6 +94,15 @@ pub fn statements(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<
     all.push(Statement::new(
         "The schema portcullis with the ledger's two tables.",
         include_str!("schema.sql"),
+    ));
+    // Who may make schemas in this database may have been faster: then its triggers would run with our rights.
+    all.push(Statement::new(
+        "Nobody but an administrator owns any of it.",
+        format!(
+            "do $portcullis$\ndeclare\n    v_others text := (\n{OTHERS});\nbegin\n    if v_others <> '[]' then\n        \
+             raise exception 'the schema portcullis, or something in it, belongs to %, no administrator', v_others;\n    \
+             end if;\nend $portcullis$"
+        ),
     ));
     if !server.superuser {
         all.push(Statement::new(

@@ -25,6 +25,10 @@ begin
     if p_expect is null or p_new is null or p_expect < 0 or p_new <= p_expect then
         raise exception 'the new generation must be greater than the expected one' using errcode = 'PC004';
     end if;
+    -- Whoever may call this could otherwise use up the numbers, and end all rotation.
+    if p_new - p_expect > 1000000 then
+        raise exception 'the new generation is further ahead than any rotation was' using errcode = 'PC004';
+    end if;
     if p_valid not between interval '1 hour' and interval '400 days' then
         raise exception 'a password ends between one hour and 400 days from now, or never' using errcode = 'PC004';
     end if;

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::facts::{Kind, Role, Rule, Server, Stored};
 use super::guesses;
-use crate::{sql, verifier};
+use crate::ledger::LedgerError;
+use crate::{ledger, sql, verifier};
 
 /// Roles that reach out of the database: programs, files and other sessions of the server.
 ///
@@ -80,12 +81,12 @@ pub(super) async fn server(session: &mut PgConnection) -> Result<Server, String>
 pub(super) async fn rules(session: &mut PgConnection) -> Result<Vec<Rule>, String> {
     match ask(session, RULES).await {
         Ok(rules) => Ok(rules),
-        Err(reason) => ask(session, RULES_BY_THE_LEDGER).await.map_err(|_| reason),
+        Err(reason) => of_the_ledger(session, RULES_BY_THE_LEDGER).await.map_err(|_| reason),
     }
 }
 
 pub(super) async fn ledger(session: &mut PgConnection) -> Result<Vec<Entry>, String> {
-    ask(session, LEDGER).await
+    of_the_ledger(session, LEDGER).await
 }
 
 pub(super) async fn system_user(session: &mut PgConnection) -> Result<Option<String>, String> {
@@ -97,7 +98,7 @@ pub(super) async fn system_user(session: &mut PgConnection) -> Result<Option<Str
 pub(super) async fn stored(session: &mut PgConnection, roles: &[Role]) -> Result<Vec<Stored>, String> {
     let verifiers: Vec<Verifier> = match ask(session, VERIFIERS).await {
         Ok(verifiers) => verifiers,
-        Err(reason) => return ask(session, FACTS).await.map_err(|_| reason),
+        Err(reason) => return of_the_ledger(session, FACTS).await.map_err(|_| reason),
     };
     let roles = roles.to_vec();
     // Thousands of rounds a guess: not on the thread that answers requests.
@@ -127,6 +128,19 @@ fn facts_of(row: &Verifier, databases: &[String]) -> Stored {
         iterations,
         fingerprint: text.map(verifier::fingerprint),
         guessed: text.and_then(|text| guesses::guessed(text, &row.role, databases)),
+    }
+}
+
+/// A question to the ledger: what somebody else laid out under its name is not read, since this may be an administrator's
+/// session.
+async fn of_the_ledger<T: DeserializeOwned>(
+    session: &mut PgConnection,
+    text: &'static str,
+) -> Result<T, String> {
+    let others = ledger::others(session).await.map_err(|error| error.to_string())?;
+    match others.into_iter().next() {
+        Some(other) => Err(LedgerError::Foreign(other).to_string()),
+        None => ask(session, text).await,
     }
 }
 

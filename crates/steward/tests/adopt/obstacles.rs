@@ -132,3 +132,91 @@ async fn an_administrator_without_superusers_rights_on_15() {
 async fn an_administrator_without_superusers_rights_on_18() {
     an_administrator_without_superusers_rights(Version::Eighteen).await;
 }
+
+/// Who may make schemas, as an application that owns its database may, could lay out a ledger before adoption does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_the_application_laid_out_is_neither_read_nor_run() {
+    let world = World::empty(Version::Installed);
+    let app = &world.database.owner;
+    let mut session = world.session(&world.today()).await;
+    run(
+        &mut session,
+        &format!(
+            "create schema portcullis; \
+             create function portcullis.seize() returns text language plpgsql as $$ begin \
+                 if current_setting('is_superuser') = 'on' then execute 'alter role {app} superuser'; end if; \
+                 return '{app}'; end $$; \
+             create view portcullis.slot as select portcullis.seize() as role_name, 'slot'::text as kind, 0::bigint as generation, \
+                 null::text as fingerprint, null::timestamptz as set_at, null::timestamptz as valid_until, null::timestamptz as retired_at; \
+             create view portcullis.rotation as select portcullis.seize() as role_name, 0::bigint as generation, ''::text as fingerprint; \
+             create function portcullis.rotate_administrator(text, text, bigint, bigint, interval) returns timestamptz \
+                 language sql as $$ select portcullis.seize()::timestamptz $$; \
+             create table portcullis.reversal (sql text); insert into portcullis.reversal values ('alter role {app} superuser')"
+        ),
+    )
+    .await
+    .unwrap();
+    let administrator = world.administrator();
+    let plan = adopt::plan(&administrator, &world.today(), &Options::default()).await.unwrap();
+    let seized = format!("select rolsuper from pg_roles where rolname = '{app}'");
+    assert_eq!(world.sql(&seized), "f", "a dry run makes the application no superuser");
+    assert!(plan.refusals.iter().any(|refusal| refusal.what.contains("schema portcullis")), "{plan:?}");
+    let back = Back { password: password([1; 32]), salt: [1; 16] };
+    let undone = adopt::undo(&administrator, &world.today(), &back, |_| async { Ok(()) }).await;
+    assert!(undone.unwrap_err().to_string().contains("is not ours"));
+
+    let mut superuser = world.session(&administrator).await;
+    let verifier = secrecy::SecretString::from(steward::verifier::verifier(&password([2; 32]), [2; 16]));
+    for refused in [
+        ledger::slots(&mut superuser).await.map(|_| ()),
+        ledger::newest_generation(&mut superuser).await.map(|_| ()),
+        ledger::credentials(&mut superuser).await.map(|_| ()),
+        ledger::rotate_administrator(&mut superuser, "superuser", &verifier, 0, 1, None).await.map(|_| ()),
+    ] {
+        assert!(matches!(refused, Err(ledger::LedgerError::Foreign(_))), "{refused:?}");
+    }
+    // One that has appeared between the plan and its being carried out.
+    run(&mut session, "drop view portcullis.slot, portcullis.rotation; create table portcullis.slot (role_name text primary key, kind text)")
+        .await
+        .unwrap();
+    let names = ledger::Names::of(app, ledger::Kind::Legacy).unwrap();
+    let refused = ledger::install(&mut superuser, &names, None).await.unwrap_err();
+    assert!(refused.to_string().contains("no administrator"), "{refused}");
+    assert_eq!(world.sql(&seized), "f", "the application is no superuser");
+}
+
+/// The owner of a database sets the search path of everybody who logs in to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_path_of_the_application_does_not_reach_an_administrators_session() {
+    let world = World::empty(Version::Installed);
+    let (app, home) = (&world.database.owner, &world.database.name);
+    world.sql(&format!("alter database {home} owner to {app}"));
+    let mut session = world.session(&world.today()).await;
+    run(
+        &mut session,
+        &format!(
+            "create schema trap; \
+             create function trap.seize() returns boolean language plpgsql as $$ begin \
+                 if current_setting('is_superuser') = 'on' then execute 'alter role {app} superuser'; end if; return true; end $$; \
+             create view trap.pg_stat_activity as select * from pg_catalog.pg_stat_activity where trap.seize(); \
+             create view trap.pg_roles as select * from pg_catalog.pg_roles where trap.seize(); \
+             create function trap.alike(name, name) returns boolean language sql as 'select trap.seize() and $1 operator(pg_catalog.=) $2'; \
+             create operator trap.= (leftarg = name, rightarg = name, function = trap.alike); \
+             alter database {home} set search_path = trap, pg_catalog"
+        ),
+    )
+    .await
+    .unwrap();
+    let seized =
+        format!("select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) '{app}'");
+    let mut superuser = world.session(&world.administrator()).await;
+    assert_eq!(text(&mut superuser, "show search_path").await, "pg_catalog, pg_temp");
+    text(&mut superuser, "select count(*)::text from pg_stat_activity where usename = 'postgres'").await;
+    let mut again = world.session(&world.today()).await;
+    assert_eq!(
+        text(&mut again, "show search_path").await,
+        "trap, pg_catalog",
+        "the application keeps its own"
+    );
+    assert_eq!(world.server.run_sql("postgres", &seized), "f", "the application is no superuser");
+}

@@ -193,7 +193,7 @@ async fn every_database_of_the_role_is_adopted_and_the_ledger_comes_last() {
     // A lock in the second database: the adoption stops there, and nothing is half done.
     let mut holder =
         world.session(&steward::Credential { database: second.name.clone(), ..world.administrator() }).await;
-    run(&mut holder, "set idle_in_transaction_session_timeout to 0; begin; select * from there")
+    run(&mut holder, "set idle_in_transaction_session_timeout to 0; begin; select * from public.there")
         .await
         .unwrap();
     let busy = adopt::apply(&world.administrator(), &plan).await.unwrap_err();
