@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretSlice};
@@ -79,10 +79,14 @@ pub fn write(path: &Path, keys: &Keys) -> Result<(), Fault> {
         bytes.extend_from_slice(key.expose_secret());
     }
     // A name of its own: two processes that open the store after a change that was cut short may both settle it.
+    // The file itself and not a link to it: the link's folder may not outlast this machine.
+    let real = path.canonicalize();
+    let path = real.as_deref().unwrap_or(path);
     let fresh = beside(path, &format!(".new-{}", std::process::id()));
     let written = (|| {
         let _ = std::fs::remove_file(&fresh);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        owned_like(&file, path)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
         fault_point::rekey("key-written");
@@ -95,6 +99,16 @@ pub fn write(path: &Path, keys: &Keys) -> Result<(), Fault> {
     })
 }
 
+/// What root writes in the place of a file belongs to whom that belonged to: the server would be locked out of it.
+pub(crate) fn owned_like(file: &File, like: &Path) -> std::io::Result<()> {
+    let Ok(like) = like.metadata() else { return Ok(()) };
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(like.uid()), Some(like.gid()))
+}
+
 /// Names in a folder are on disk for good only when the folder is.
 pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -103,6 +117,8 @@ pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
 
 /// Removes what a change that was cut short has left beside the key file. Nobody else writes it at that time.
 pub(crate) fn tidy(path: &Path) {
+    let real = path.canonicalize();
+    let path = real.as_deref().unwrap_or(path);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
     let prefix = format!("{name}.new-");

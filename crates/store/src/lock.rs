@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Fault;
+use crate::key_file::owned_like;
 
 /// How long an opener waits for a change of key.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -86,11 +87,14 @@ pub(crate) fn beside(store: &Path, suffix: &str) -> PathBuf {
 
 fn open(store: &Path) -> Result<File, Fault> {
     let path = beside(store, ".lock");
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(&path)
-        .map_err(|error| Fault::Unavailable(format!("cannot open {}: {error}", path.display())))
+        .map_err(|error| Fault::Unavailable(format!("cannot open {}: {error}", path.display())))?;
+    // Made by root for a command, it must let the server in later. Who is not root has made it as himself.
+    let _ = owned_like(&file, store);
+    Ok(file)
 }

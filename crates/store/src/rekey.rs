@@ -169,7 +169,9 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 struct Change<'a> {
-    store: &'a Path,
+    /// The file itself and not a link to it: a rename would put the new store in the place of the link, on another disk
+    /// perhaps, and leave the old one where it was.
+    store: PathBuf,
     key_file: &'a Path,
     old: SecretSlice<u8>,
     new: SecretSlice<u8>,
@@ -195,17 +197,18 @@ impl<'a> Change<'a> {
         if !sqlcipher::opens(store, &old).await? {
             return Err(Fault::KeyDoesNotFit { path: store.to_owned() });
         }
+        let store = store.canonicalize().map_err(|error| io(&error))?;
         Ok(Self { store, key_file, old, new })
     }
 
     fn fresh(&self) -> PathBuf {
-        beside(self.store, ".new")
+        beside(&self.store, ".new")
     }
 
     /// Steps 1 to 3. When one fails, everything is as before.
     async fn prepare(&self, progress: &(dyn Fn(RekeyStep) + Send + Sync)) -> Result<Prepared, Fault> {
         fault_point::rekey("begun");
-        tidy(self.store);
+        tidy(&self.store);
         key_file::tidy(self.key_file);
         let keys = Keys { current: self.old.clone(), pending: Some(self.new.clone()) };
         let outcome = match key_file::write(self.key_file, &keys) {
@@ -224,7 +227,7 @@ impl<'a> Change<'a> {
     ) -> Result<Prepared, Fault> {
         fault_point::rekey("pending");
         progress(RekeyStep::Exporting);
-        let mut old = sqlcipher::single(self.store, &self.old, false).await?;
+        let mut old = sqlcipher::single(&self.store, &self.old, false).await?;
         match self.export_and_sum(&mut old, progress).await {
             Ok(seen) => Ok(Prepared { old, seen }),
             Err(fault) => {
@@ -249,12 +252,13 @@ impl<'a> Change<'a> {
 
     async fn export(&self, old: &mut SqliteConnection) -> Result<(i64, Vec<Sum>), Fault> {
         let path = self.fresh();
-        // Made here for its mode.
+        // Made here for its mode and its owner.
         OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)
+            .and_then(|file| key_file::owned_like(&file, &self.store))
             .map_err(|error| io(&error))?;
         let name = path.to_str().ok_or_else(|| Fault::Unavailable("its path is no UTF-8".to_owned()))?;
         let key = sqlcipher::raw_key(&self.new)?;
@@ -307,18 +311,18 @@ impl<'a> Change<'a> {
         }
         fault_point::rekey("renamed");
         // From here on the new file is the store; what fails is said, and nothing is taken back.
-        let synced = key_file::sync_folder(self.store).map_err(|error| io(&error));
+        let synced = key_file::sync_folder(&self.store).map_err(|error| io(&error));
         let _ = prepared.old.close_hard().await;
         // Nobody had a log open; these would be of the old key.
         for suffix in ["-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(beside(self.store, suffix));
+            let _ = std::fs::remove_file(beside(&self.store, suffix));
         }
         fault_point::rekey("switched");
         synced
     }
 
     async fn take_its_place(&self, prepared: &mut Prepared) -> Result<(), Fault> {
-        let in_use = |reason| Fault::InUse { path: self.store.to_owned(), reason };
+        let in_use = |reason| Fault::InUse { path: self.store.clone(), reason };
         // Out of the log: works only for who is alone with the file, and leaves no log behind.
         let mode: Result<String, _> =
             sqlx::query_scalar("PRAGMA journal_mode = DELETE").fetch_one(&mut prepared.old).await;
@@ -333,7 +337,7 @@ impl<'a> Change<'a> {
             return Err(in_use("something else has written to it meanwhile: try again"));
         }
         fault_point::rekey("quiet");
-        std::fs::rename(self.fresh(), self.store).map_err(|error| io(&error))
+        std::fs::rename(self.fresh(), &self.store).map_err(|error| io(&error))
     }
 
     /// Back to before step 1.
@@ -343,7 +347,7 @@ impl<'a> Change<'a> {
     }
 
     fn restore_key_file(&self) {
-        tidy(self.store);
+        tidy(&self.store);
         // Should this fail, the key file holds both, and the next opener settles it.
         let _ = key_file::write(self.key_file, &Keys::one(self.old.clone()));
     }

@@ -176,6 +176,46 @@ async fn the_command_line_changes_the_key_of_a_store_that_nobody_has_open() {
     assert!(store.latest_seq().await.unwrap() > seq);
 }
 
+/// A store and a key on another disk, which links lead to: a rename must not replace the links.
+#[tokio::test]
+async fn a_store_behind_a_link_stays_where_it_is() {
+    let place = Place::with(3).await;
+    let links = tempfile::tempdir().unwrap();
+    let (path, key_file) = Place::at(links.path());
+    std::os::unix::fs::symlink(&place.path, &path).unwrap();
+    std::os::unix::fs::symlink(&place.key_file, &key_file).unwrap();
+    store::rekey(&path, &key_file, key(2), |_| ()).await.unwrap();
+    for link in [&path, &key_file] {
+        assert!(link.symlink_metadata().unwrap().is_symlink(), "{}", link.display());
+    }
+    assert_eq!(place.key_bytes(), [2; 32]);
+    assert_eq!(that_open(&place.path, &[1, 2]).await, [2]);
+    place.assert_tidy();
+    assert_eq!(place.users().await, 3);
+}
+
+/// By a command of root, where the server runs as somebody else.
+#[tokio::test]
+async fn a_store_belongs_to_the_same_user_afterwards() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let place = Place::with(1).await;
+    if place.path.metadata().unwrap().uid() != 0 {
+        // Only root can make a file that belongs to somebody else.
+        return;
+    }
+    let lock = place.folder.path().join("store.db.lock");
+    std::fs::remove_file(&lock).unwrap();
+    for file in [&place.path, &place.key_file] {
+        chown(file, Some(65_534), Some(65_534)).unwrap();
+    }
+    store::rekey(&place.path, &place.key_file, key(2), |_| ()).await.unwrap();
+    for file in [&place.path, &place.key_file, &lock] {
+        let found = file.metadata().unwrap();
+        assert_eq!((found.uid(), found.gid()), (65_534, 65_534), "{}", file.display());
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_new_key_is_refused() {
     let place = Place::with(1).await;
