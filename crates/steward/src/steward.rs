@@ -231,8 +231,8 @@ impl Steward {
     /// [`Fault::Unknown`], [`Fault::Journal`] and [`Fault::Store`].
     pub async fn administrator(&self, name: &str) -> Result<Option<Credential>, Fault> {
         let hands = self.hands(name, &|_| {})?;
-        let entry = self.inner.journal.load(&administrator::entry_name(name)).await?;
-        entry.map(|entry| hands.at_configured(&entry.current.credential)).transpose()
+        let Some(entry) = administrator::known(&hands).await? else { return Ok(None) };
+        hands.at_configured(&entry.current.credential).map(Some)
     }
 
     /// Forgets a database's journal, after `unadopt` has given everything back.
@@ -258,6 +258,7 @@ impl Steward {
         let database = inner.databases.get(name).ok_or_else(|| Fault::Unknown(name.to_owned()))?;
         Ok(Hands {
             database,
+            databases: &inner.databases,
             journal: &inner.journal,
             store: &inner.store,
             clock: &inner.clock,

@@ -23,13 +23,50 @@ pub(crate) fn entry_name(database: &str) -> String {
     format!("{database}/administrator")
 }
 
-/// The configured credential, where there is one.
+/// The configured credential, where there is one. The file is read again each time: another process, or the change for
+/// another database of the same server, may have replaced it.
 pub(crate) fn configured(hands: &Hands<'_>) -> Result<Option<Credential>, Fault> {
     let Some(url) = &hands.database.administrator else { return Ok(None) };
+    let file = hands.database.administrator_file.as_ref();
+    let written = file.and_then(|file| std::fs::read_to_string(file).ok()).map(SecretString::from);
+    let url = written.as_ref().unwrap_or(url);
     Credential::from_url(url.expose_secret().trim(), None).map(Some).map_err(|error| Fault::Configuration {
         name: hands.database.name.clone(),
         reason: format!("the administrator's file: {error}"),
     })
+}
+
+/// The entry, where the journal has one that still holds.
+pub(crate) async fn known(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
+    match hands.journal.load(&entry_name(&hands.database.name)).await? {
+        None => Ok(None),
+        Some(_) => entry(hands).await,
+    }
+}
+
+/// Whether the password was changed elsewhere, by the entry of another database of this server or by a person: then the
+/// journal's is refused and the configured one logs in.
+async fn was_changed_elsewhere(
+    hands: &Hands<'_>,
+    entry: &Entry,
+    configured: &Credential,
+) -> Result<bool, Fault> {
+    let known = &entry.current.credential;
+    if entry.state != State::Stable
+        || known.password.expose_secret() == configured.password.expose_secret()
+        || !matches!(attempted(hands, known).await?, Login::Refused)
+    {
+        return Ok(false);
+    }
+    Ok(matches!(attempted(hands, configured).await?, Login::Works))
+}
+
+async fn attempted(hands: &Hands<'_>, credential: &Credential) -> Result<Login, Fault> {
+    let (outcome, session, _) = attempt(&hands.at_configured(credential)?).await;
+    if let Some(session) = session {
+        logout(session).await;
+    }
+    Ok(outcome)
 }
 
 /// The entry; its first one is made from the configured URL, which must log in.
@@ -38,6 +75,7 @@ async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
     let Some(configured) = configured(hands)? else { return Ok(None) };
     if let Some(entry) = hands.journal.load(&name).await?
         && entry.current.credential.username == configured.username
+        && !was_changed_elsewhere(hands, &entry, &configured).await?
     {
         return Ok(Some(entry));
     }
@@ -45,11 +83,16 @@ async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
     let (outcome, session, said) = attempt(&credential).await;
     let Some(mut session) = session else { return Err(no_login(hands, outcome, said)) };
     let slots = ledger::slots(&mut session).await;
+    let stored = ledger::credentials(&mut session).await;
     logout(session).await;
     let slots = slots.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
+    let stored = stored.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
     let slot = slots.iter().find(|slot| slot.role == credential.username && slot.kind == Kind::Administrator);
     credential.generation = slot.map_or(0, |slot| slot.generation);
-    let set_at = slot.and_then(|slot| slot.set_at);
+    // The ledger's date counts where it speaks of the password that is in use.
+    let live = stored.into_iter().find(|stored| stored.role == credential.username);
+    let live = live.and_then(|stored| stored.fingerprint);
+    let set_at = slot.filter(|slot| slot.fingerprint == live).and_then(|slot| slot.set_at);
     // Another administrator than before begins its own history.
     hands.journal.forget(&name).await?;
     let held = Held { credential, verifier: None, set_at };
@@ -239,9 +282,7 @@ async fn set(
         return Err(Fault::Overtaken(name()));
     };
     let Some(verifier) = &pending.verifier else { return Err(Fault::Overtaken(name())) };
-    let valid = schedule::validity(hands.database.maximum_password_age, hands.database.dead_man_switch)
-        .and_then(|seconds| u64::try_from(seconds).ok())
-        .map(Duration::from_secs);
+    let valid = validity(hands);
     let (role, generation) = (pending.credential.username.clone(), pending.credential.generation);
     let set_at = ledger::rotate_administrator(session, &role, verifier, expects, generation, valid).await;
     let set_at =
@@ -278,9 +319,67 @@ async fn deliver(
     if let Some(place) = &hands.database.secret {
         delivery::deliver_administrator(place, &credential).await.map_err(failed)?;
     }
+    tell_other_ledgers(hands, next).await;
     next.course.delivered_at = Some(now);
     taken(next, "delivered", now, Some(begun));
     Ok(())
+}
+
+/// Several databases of one server have one administrator, and a ledger each: all of them learn of the new password, or
+/// would speak of one that is gone. One that cannot be told stays behind; then its change is not proven until its own.
+async fn tell_other_ledgers(hands: &Hands<'_>, next: &Entry) {
+    let Ok(Some(own)) = configured(hands) else { return };
+    let (Some(verifier), Ok(here)) = (&next.current.verifier, hands.at_configured(&own)) else { return };
+    let others = hands.databases.values().filter(|other| other.name != hands.database.name);
+    for other in others {
+        let Ok(there) = Credential::from_url(&other.url, Some(&next.current.credential.password)) else {
+            continue;
+        };
+        let named = other.administrator.as_ref().and_then(|url| {
+            Credential::from_url(url.expose_secret().trim(), None).ok().map(|credential| credential.username)
+        });
+        if (&there.host, there.port) != (&here.host, here.port) || named.as_ref() != Some(&own.username) {
+            continue;
+        }
+        let there = Credential { username: own.username.clone(), ..there };
+        if let Err(reason) = tell(hands, &there, verifier).await {
+            tracing::warn!(database = other.name, %reason, "its ledger does not know of the administrator's new password");
+        }
+    }
+}
+
+async fn tell(hands: &Hands<'_>, there: &Credential, verifier: &SecretString) -> Result<(), String> {
+    let (_, session, said) = attempt(there).await;
+    let mut session = session.ok_or(said)?;
+    let told = async {
+        let slots = ledger::slots(&mut session).await?;
+        let slot = slots.iter().find(|slot| slot.role == there.username && slot.kind == Kind::Administrator);
+        let generation = slot.map_or(0, |slot| slot.generation);
+        let known = slot.and_then(|slot| slot.fingerprint.as_deref());
+        if known == Some(crate::verifier::fingerprint(verifier.expose_secret()).as_str()) {
+            return Ok(());
+        }
+        let valid = validity(hands);
+        ledger::rotate_administrator(
+            &mut session,
+            &there.username,
+            verifier,
+            generation,
+            generation + 1,
+            valid,
+        )
+        .await
+        .map(|_| ())
+    }
+    .await;
+    logout(session).await;
+    told.map_err(|error: ledger::LedgerError| error.to_string())
+}
+
+fn validity(hands: &Hands<'_>) -> Option<Duration> {
+    schedule::validity(hands.database.maximum_password_age, hands.database.dead_man_switch)
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(Duration::from_secs)
 }
 
 async fn finish(hands: &Hands<'_>, next: &mut Entry, now: i64) -> Result<(), Fault> {

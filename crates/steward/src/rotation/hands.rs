@@ -1,5 +1,7 @@
 //! What every step of a rotation needs: the configuration, the journal, and how things are said.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 use store::Store;
 
@@ -14,6 +16,8 @@ use crate::{Credential, sql};
 /// All that steps need.
 pub(crate) struct Hands<'a> {
     pub(crate) database: &'a Database,
+    /// All that the steward looks after, by name: several may have one administrator.
+    pub(crate) databases: &'a BTreeMap<String, Database>,
     pub(crate) journal: &'a Journal,
     pub(crate) store: &'a Store,
     pub(crate) clock: &'a Clock,

@@ -48,6 +48,56 @@ async fn it_is_changed_last_and_its_file_holds_what_logs_in() {
     assert_eq!(written.password.expose_secret().len(), 43);
 }
 
+/// Two databases of one server and one file: neither locks the other out, and both ledgers speak of what is in use.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_databases_may_have_one_administrator() {
+    let mut world = World::new().await;
+    let file = with_administrator(&mut world);
+    let second = world.server.fresh_database();
+    let today = Credential::from_url(&second.url_with_password(), None).unwrap();
+    world.sql_as(&today, "create table letters (id int)").await;
+    let administrator = Credential::from_url(&world.server.url_with_password(&second.name), None).unwrap();
+    let plan =
+        steward::adopt::plan(&administrator, &today, &steward::adopt::Options::default()).await.unwrap();
+    steward::adopt::apply(&administrator, &plan).await.unwrap();
+    let other = steward::rotation::Database {
+        name: "letters".to_owned(),
+        url: second.url(),
+        password: Some(today.password.clone()),
+        secret: Some(steward::delivery::Place::File(world.folder.path().join("letters.json"))),
+        ..world.settings.clone()
+    };
+    world.steward = steward::Steward::new(
+        world.store.clone(),
+        crate::world::seal(),
+        vec![world.settings.clone(), other],
+        crate::world::clock(),
+        crate::world::fresh(),
+    );
+    let ledgers_are_right = || {
+        for database in [&world.database.name, &second.name] {
+            let same = world.server.url(database);
+            let written = Credential::from_url(std::fs::read_to_string(&file).unwrap().trim(), None).unwrap();
+            let url = Credential::from_url(&same, Some(&written.password)).unwrap();
+            let sql = "select s.fingerprint = encode(sha256(convert_to(a.rolpassword, 'UTF8')), 'hex') from portcullis.slot s \
+                       join pg_authid a on a.rolname = s.role_name where s.kind = 'administrator'";
+            let output = std::process::Command::new("psql")
+                .args(["-Atc", sql, url.url_with_password().expose_secret()])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "t", "{database}");
+        }
+    };
+    for name in ["backend", "letters", "backend"] {
+        let rotated = world.steward.rotate(name, true, &|_| {}).await.unwrap();
+        assert!(matches!(rotated, Rotated::Finished { administrator: Some(_), .. }), "{name}: {rotated:?}");
+        ledgers_are_right();
+    }
+    // What was changed for one is young for the other.
+    let rotated = world.steward.rotate("letters", false, &|_| {}).await.unwrap();
+    assert!(matches!(rotated, Rotated::NotDue { .. }), "{rotated:?}");
+}
+
 /// A fresh platform: the application logs in as the very superuser.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_was_the_administrator_leaves_that_role() {
@@ -60,7 +110,7 @@ async fn an_application_that_was_the_administrator_leaves_that_role() {
     world.settings.url = world.server.url(&world.database.name);
     world.settings.password = Some(first.password.clone());
     world.steward = world.another();
-    world.sql_as(&first, "create table orders (id int)").await;
+    world.sql_as(&first, "create table public.orders (id int)").await;
     let plan = steward::adopt::plan(&first, &first, &steward::adopt::Options::default()).await.unwrap();
     steward::adopt::apply(&first, &plan).await.unwrap();
 
