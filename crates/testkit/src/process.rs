@@ -9,8 +9,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-/// How long a program may take to say its next line, or to end, before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a program may take to say its next line, or to end, before the test fails: generous, since compilers may
+/// share the machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A command with nothing on standard input, to which a test adds arguments and environment.
 pub fn command(program: impl AsRef<OsStr>) -> Command {

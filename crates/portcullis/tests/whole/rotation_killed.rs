@@ -172,7 +172,7 @@ async fn watched(cluster: Arc<Postgres>, nodes: Arc<Nodes>, over: Arc<AtomicBool
             assert!(held.generation + 1 >= newest, "node {node} went back to {who:?}");
             looks += 1;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(4 * LOOK).await;
     }
     looks
 }

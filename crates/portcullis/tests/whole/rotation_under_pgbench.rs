@@ -115,7 +115,7 @@ impl Managed {
     async fn traffic(&self, laid: &Laid, over: &AtomicBool) -> (u64, u64, Vec<String>) {
         let (mut done, mut failed, mut broken) = (0, 0, Vec::new());
         while !over.load(Ordering::Relaxed) {
-            let output = self.pgbench(laid, &["--no-vacuum", "--time=1", "--client=2"]).await;
+            let output = self.pgbench(laid, &["--no-vacuum", "--time=1", "--client=2", "--rate=50"]).await;
             if output.code == Some(0) {
                 done += counted(&output.stdout, "number of transactions actually processed: ");
                 failed += counted(&output.stdout, "number of failed transactions: ");

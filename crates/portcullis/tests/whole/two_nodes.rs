@@ -68,7 +68,9 @@ impl Nodes {
     /// Starts both and waits until they have replaced the foreign passwords by themselves: the store's, and the platform's.
     pub async fn run(&mut self) {
         for node in [&self.first, &self.second] {
-            let (program, _) = Program::ready(node.command(&["serve", "--json"])).await;
+            let mut program = Program::start(node.command(&["serve", "--json"]));
+            let ready = program.line_within(PATIENCE).await;
+            assert!(ready.is_some(), "it is not ready: {}", program.errors());
             self.running.push(program);
         }
         let here = &*self;
@@ -135,7 +137,7 @@ pub async fn logs_in(credential: &Credential) -> bool {
     }
 }
 
-/// The generation that stands in a delivered secret.
+/// Whether it is the same password of the same role.
 pub fn same(one: &Credential, other: &Credential) -> bool {
     one.username == other.username && one.password.expose_secret() == other.password.expose_secret()
 }
