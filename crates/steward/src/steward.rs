@@ -11,7 +11,7 @@ use crate::delivery::Place;
 use crate::journal::Journal;
 use crate::rotation::{
     Clock, Database, Fault, Fresh, Hands, Progress, Rotated, State, Status, Ticked, Wanted, administrator,
-    drive, hand_over, status,
+    drive, go_over, status,
 };
 
 /// Seconds between two looks of [`Steward::tick`] where the first one failed.
@@ -209,7 +209,7 @@ impl Steward {
             }),
         };
         if !up_to_date {
-            hand_over(&hands, &entry.current.credential).await?;
+            go_over(&hands, &entry.current.credential).await?;
         }
         self.taken().insert(name.to_owned(), generation);
         Ok(Some(generation))

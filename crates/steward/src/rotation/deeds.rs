@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use super::observe::Look;
 use super::{Fault, Fresh, Hands, State, StepTaken, schedule, trial};
+use crate::delivery::Place;
 use crate::journal::{Course, Entry, Held};
 use crate::ledger::{self, LedgerError};
 use crate::{Credential, delivery, verifier};
@@ -137,7 +138,7 @@ pub(super) async fn deliver(
 }
 
 /// To its place, and for our own store into our own pool.
-pub(crate) async fn hand_over(hands: &Hands<'_>, credential: &Credential) -> Result<(), Fault> {
+async fn hand_over(hands: &Hands<'_>, credential: &Credential) -> Result<(), Fault> {
     let credential = hands.at_configured(credential)?;
     if let Some(place) = &hands.database.secret {
         delivery::deliver(place, &credential).await.map_err(|fault| Fault::Delivery {
@@ -149,4 +150,16 @@ pub(crate) async fn hand_over(hands: &Hands<'_>, credential: &Credential) -> Res
         hands.store.replace_credential(&credential.url(), &credential.password).await?;
     }
     Ok(())
+}
+
+/// This process's own part of it: its secret file and its pool. A place that all nodes read is whoever changes the
+/// password's to write, once.
+pub(crate) async fn go_over(hands: &Hands<'_>, credential: &Credential) -> Result<(), Fault> {
+    match &hands.database.secret {
+        Some(Place::File(_)) => hand_over(hands, credential).await,
+        _ => {
+            let credential = hands.at_configured(credential)?;
+            Ok(hands.store.replace_credential(&credential.url(), &credential.password).await?)
+        }
+    }
 }

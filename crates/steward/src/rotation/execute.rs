@@ -284,7 +284,8 @@ fn halted(hands: &Hands<'_>, entry: &Entry, halt: Halt, look: &Look) -> Fault {
         Halt::LedgerMoved => Fault::NotProven {
             name,
             reason: "the database's ledger has a rotation that this journal does not know: two stores look after one \
-                     database"
+                     database, or this one was brought back from a copy older than that rotation. What was delivered \
+                     last goes on working; `portcullis database unadopt` and `adopt` begin anew"
                 .to_owned(),
         },
     }

@@ -18,7 +18,7 @@ mod status;
 mod trial;
 
 pub(crate) use ask::status;
-pub(crate) use deeds::hand_over;
+pub(crate) use deeds::go_over;
 pub(crate) use execute::{Wanted, drive};
 pub(crate) use hands::Hands;
 

@@ -158,6 +158,10 @@ pub enum Step {
 pub fn next_step(written: &Written, observed: &Observed, patience: &Patience, now: i64) -> Step {
     match written.state {
         State::Stable if !observed.wanted => Step::Rest,
+        // A journal from before the last change: whose password is in use stands in a newer one, and is not guessed at.
+        State::Stable if (observed.current, observed.ledger) == (Login::Refused, Ledger::Moved) => {
+            Step::Halt(Halt::LedgerMoved)
+        }
         State::Stable => if_works(observed.operator, Step::Prepare),
         State::Prepared => match observed.ledger {
             // The crash came after the database had committed and before the journal knew.

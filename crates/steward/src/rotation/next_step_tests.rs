@@ -111,6 +111,15 @@ fn another_rotation_in_the_ledger_ends_ours_before_promotion_and_stops_it_after(
 }
 
 #[test]
+fn a_journal_from_before_the_last_change_begins_nothing() {
+    let older = |_: &mut Written, seen: &mut Observed| (seen.current, seen.ledger) = (Refused, Ledger::Moved);
+    assert_eq!(step(Stable, older), Step::Halt(Halt::LedgerMoved));
+    // A change that a lost journal began, and a password changed by hand, are both mended by the next change.
+    assert_eq!(step(Stable, |_, seen| seen.ledger = Ledger::Moved), Step::Prepare);
+    assert_eq!(step(Stable, |_, seen| seen.current = Refused), Step::Prepare);
+}
+
+#[test]
 fn nobody_who_logs_in_means_locked_out_and_an_outage_means_later() {
     for state in [Stable, Prepared] {
         assert_eq!(step(state, |_, seen| seen.operator = Refused), Step::Halt(Halt::LockedOut), "{state:?}");
@@ -182,7 +191,12 @@ fn no_step_without_its_precondition() {
         let after = matches!(written.state, Promoted | Adopted);
         let sound = match step {
             Step::Rest => written.state == Stable && !seen.wanted,
-            Step::Prepare => written.state == Stable && seen.wanted && seen.operator == Works,
+            Step::Prepare => {
+                written.state == Stable
+                    && seen.wanted
+                    && seen.operator == Works
+                    && (seen.current, seen.ledger) != (Refused, Ledger::Moved)
+            }
             // I2: a password is set where certainly nobody uses it, and never in place of one that works.
             Step::Set => {
                 (before || after)
@@ -229,7 +243,10 @@ fn no_step_without_its_precondition() {
             Step::Halt(Halt::LockedOut) => seen.operator == Refused,
             Step::Halt(Halt::SlotInUse(sessions)) => before && sessions > 0,
             Step::Halt(Halt::Diverged) => after && seen.current == Refused,
-            Step::Halt(Halt::LedgerMoved) => after && seen.current == Works,
+            Step::Halt(Halt::LedgerMoved) => {
+                after && seen.current == Works
+                    || written.state == Stable && seen.current == Refused && seen.ledger == Ledger::Moved
+            }
             Step::Halt(Halt::CouldNotTell) => {
                 [seen.operator, seen.current, seen.pending].contains(&Unknown)
                     || seen.ledger == Ledger::Unknown

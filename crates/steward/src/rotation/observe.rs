@@ -104,6 +104,8 @@ pub(crate) async fn look(hands: &Hands<'_>, entry: &Entry, wanted: bool) -> Resu
         if let Some(newer) = newer {
             look.observed.ledger = ledger_of(newer, entry, &look.slots, look.newest);
             look.observed.newer_sessions = count(operator, &newer.credential.username).await;
+        } else if look.newest > entry.generation() {
+            look.observed.ledger = Ledger::Moved;
         }
         if let Some(previous) = &entry.previous {
             look.observed.previous_sessions = count(operator, &previous.credential.username).await;

@@ -63,3 +63,21 @@ async fn a_slot_that_somebody_uses_gets_no_new_password() {
     assert_eq!(world.rotate().await.generation, 2);
     assert!(!logs_in(&sneaky).await);
 }
+
+/// The idle slot of the older journal is the one in use by now, and nobody has a session at night.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_brought_back_from_before_the_last_rotation_leaves_the_delivered_password_alone() {
+    let mut world = World::new().await;
+    world.rotate().await;
+    let older = world.store.rotation("backend").await.unwrap().unwrap();
+    world.rotate().await;
+    let delivered = world.delivered();
+    world.store.forget_rotations("backend").await.unwrap();
+    assert!(world.store.begin_rotations(&older).await.unwrap());
+    with_administrator(&mut world);
+
+    let fault = world.steward.rotate("backend", true, &|_| {}).await.unwrap_err();
+    assert!(fault.to_string().contains("a copy older than that rotation"), "{fault}");
+    assert!(logs_in(&delivered).await);
+    assert_eq!(world.delivered().generation, 2);
+}
