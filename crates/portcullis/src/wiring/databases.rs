@@ -275,10 +275,16 @@ fn place(
     let file = token_file.map(|path| configuration.path(path));
     let token =
         configuration.secrets().text(&format!("database.{name}.secret.token"), file.as_deref(), token)?;
-    written
+    let place = written
         .place(&configuration.folder, token)
-        .map(|place| Written::Place(Box::new(place)))
-        .map_err(|error| ConfigError::Invalid(format!("database.{name}.{error}")))
+        .map_err(|error| ConfigError::Invalid(format!("database.{name}.{error}")))?;
+    Ok(match place {
+        // A pod without a service account's token may read what is mounted, and change nothing.
+        Place::Kubernetes(place) if purpose == Purpose::Serve && !place.token_file.exists() => {
+            Written::ByAJob
+        }
+        place => Written::Place(Box::new(place)),
+    })
 }
 
 fn delivered(

@@ -12,6 +12,7 @@ use crate::wiring::stewardship::Own;
 use ::steward::rotation::{Progress, Report, Rotated};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use store::RekeyStep;
 
@@ -199,8 +200,9 @@ async fn of_file(
     Ok(json!({ "name": STORE, "outcome": "finished", "report": report }))
 }
 
-/// Drawn on standard error, and only where that is a terminal.
-struct Steps(indicatif::ProgressBar);
+/// Drawn on standard error where that is a terminal; elsewhere, in a job's log, a line for each thing that is new: it may
+/// wait for an application for an hour.
+struct Steps(indicatif::ProgressBar, Mutex<String>);
 
 impl Steps {
     fn new(name: &str) -> Self {
@@ -210,12 +212,18 @@ impl Steps {
         }
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
-        Steps(bar)
+        Steps(bar, Mutex::default())
     }
 
     fn show(&self, progress: &Progress) {
         self.0.set_position(u64::from(progress.done));
-        self.0.set_message(format!("{}: {}", progress.role, progress.text));
+        let text = format!("{}: {}", progress.role, progress.text);
+        self.0.set_message(text.clone());
+        let mut said = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.0.is_hidden() && *said != text {
+            eprintln!("{} {}/{} {text}", self.0.prefix(), progress.done, Progress::STEPS);
+            *said = text;
+        }
     }
 
     fn key(&self, step: RekeyStep) {
