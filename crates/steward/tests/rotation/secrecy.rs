@@ -37,7 +37,7 @@ async fn the_clear_password_appears_nowhere() {
         .await
         .unwrap();
     let statements: Vec<String> =
-        sqlx::query_scalar("select query from pg_stat_statements").fetch_all(&mut eyes).await.unwrap();
+        sqlx::query_scalar("select query from public.pg_stat_statements").fetch_all(&mut eyes).await.unwrap();
     let journal: Vec<u8> = std::fs::read(world.folder.path().join("store.db")).unwrap();
     let rows = format!("{:?}", world.store.rotations().await.unwrap());
     let log = world.server.log();
