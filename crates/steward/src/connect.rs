@@ -58,7 +58,8 @@ pub async fn login(credential: &Credential) -> Result<PgConnection, LoginFault> 
         match session.execute(PATH).await {
             // Where roles are kept secret, only an ordinary role may not look.
             Err(error) if sql::code(&error).as_deref() == Some("42501") => {}
-            outcome => drop(outcome?),
+            Err(error) => return Err(error),
+            Ok(_) => {}
         }
         Ok(session)
     };
