@@ -59,6 +59,14 @@ impl PostgresSource {
             let credential = Credential::from_json(text).map_err(|error| {
                 ConfigError::Invalid(format!("store.secret_file: {}: {error}", file.display()))
             })?;
+            if !same_place(&self.url, &credential.url()) {
+                return Err(ConfigError::Invalid(format!(
+                    "store.url leads to {}, and store.secret_file to {}: make them agree, or nobody knows which database \
+                     is meant",
+                    place(&self.url),
+                    place(&credential.url())
+                )));
+            }
             return Ok((credential.url(), credential.password));
         }
         if let Some(password) = &self.password {
@@ -76,6 +84,19 @@ impl PostgresSource {
             })
         })
     }
+}
+
+/// Host, port and database of a URL, for people.
+fn place(url: &str) -> String {
+    let url = url::Url::parse(url).ok();
+    let part = |part: &dyn Fn(&url::Url) -> String| url.as_ref().map(part).unwrap_or_default();
+    let host = part(&|url| url.host_str().unwrap_or_default().to_ascii_lowercase());
+    let port = part(&|url| url.port().unwrap_or(5432).to_string());
+    format!("{host}:{port}{}", part(&|url| url.path().to_owned()))
+}
+
+fn same_place(one: &str, other: &str) -> bool {
+    place(one) == place(other)
 }
 
 #[async_trait::async_trait]
@@ -249,4 +270,40 @@ pub fn make_parent(path: &std::path::Path) -> Result<(), ConfigError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|error| {
         ConfigError::Invalid(format!("cannot make the folder {}: {error}", parent.display()))
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_file_that_leads_elsewhere_is_no_credential_of_this_store() {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.json");
+        let today =
+            Credential::from_url("postgres://portcullis_a:secret@DB.internal/portcullis", None).unwrap();
+        let mut options = std::fs::OpenOptions::new();
+        let mut opened = options.write(true).create_new(true).mode(0o600).open(&file).unwrap();
+        std::io::Write::write_all(&mut opened, today.to_json().expose_secret().as_bytes()).unwrap();
+        let source = |url: &str| PostgresSource {
+            secret_file: Some(file.clone()),
+            url: url.to_owned(),
+            password: None,
+            password_file: None,
+            lax_mode: LaxMode::Refuse,
+        };
+        assert!(source("postgres://portcullis@db.internal:5432/portcullis?sslmode=require").read().is_ok());
+        for elsewhere in [
+            "postgres://portcullis@shuttle.proxy.rlwy.net:15140/portcullis",
+            "postgres://p@db.internal/other",
+        ] {
+            let message = source(elsewhere).read().unwrap_err().to_string();
+            assert!(
+                message.contains("db.internal:5432/portcullis") && !message.contains("secret@"),
+                "{message}"
+            );
+        }
+    }
 }

@@ -139,8 +139,16 @@ pub(super) fn claim(id: &str, place: &Place, known: &Known, reports: &[Read], no
                 !is_local(&endpoint) && own.is_none_or(|own| own.port() == endpoint.port())
             })
         });
-        closed.extend(elsewhere.filter(|probed| probed.result == ProbeResult::Closed));
-        if closed.is_empty() {
+        for probed in elsewhere {
+            if probed.result == ProbeResult::Closed {
+                closed.push(probed);
+            } else {
+                // Which of them is this machine's cannot be seen in a report: each has to be closed.
+                let what = format!("{} could not be told: {}", probed.endpoint, probed.evidence);
+                gaps.push(Evidence::outside(what));
+            }
+        }
+        if closed.is_empty() && gaps.is_empty() {
             gaps.push(Evidence::outside(
                 "no fresh report speaks of this machine's own address and the database's port",
             ));
