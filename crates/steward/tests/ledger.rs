@@ -213,18 +213,16 @@ async fn what_is_not_ours_to_change_is_refused() {
         let expected = if role == names.legacy { LedgerError::OwnSlot } else { LedgerError::NotOurs };
         assert_eq!(refused.unwrap_err().to_string(), expected.to_string(), "{role}");
     }
-    for (expect, new, period) in
-        [
-            (1, 1, None),
-            (0, 0, None),
-            (-1, 1, None),
-            // The numbers cannot be used up.
-            (0, i64::MAX, None),
-            (0, 1_000_001, None),
-            (0, 1, Some(59)),
-            (0, 1, Some(401 * 86_400)),
-        ]
-    {
+    for (expect, new, period) in [
+        (1, 1, None),
+        (0, 0, None),
+        (-1, 1, None),
+        // The numbers cannot be used up.
+        (0, i64::MAX, None),
+        (0, 1_000_001, None),
+        (0, 1, Some(59)),
+        (0, 1, Some(401 * 86_400)),
+    ] {
         let refused = ledger::rotate(
             &mut legacy,
             &names.slot_a,

@@ -273,7 +273,6 @@ pub fn make_parent(path: &std::path::Path) -> Result<(), ConfigError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

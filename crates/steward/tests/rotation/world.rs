@@ -79,7 +79,8 @@ impl World {
     pub async fn adopt(&self) {
         let (administrator, today) = (self.administrator(), self.today());
         // A table of the application's, so that there is something to own.
-        self.sql_as(&today, "create table public.orders (id bigint generated always as identity, word text)").await;
+        self.sql_as(&today, "create table public.orders (id bigint generated always as identity, word text)")
+            .await;
         let plan = adopt::plan(&administrator, &today, &adopt::Options::default()).await.unwrap();
         adopt::apply(&administrator, &plan).await.unwrap();
     }
