@@ -365,3 +365,41 @@ fn ordinal(number: usize) -> String {
         other => format!("{other}th"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    /// Who changes the password of a database whose secret is a Secret in Kubernetes.
+    fn changer(token_file: &std::path::Path, purpose: Purpose) -> Change {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("portcullis.toml");
+        let text = format!(
+            "environment = \"development\"\n[[database]]\nname = \"backend\"\nurl = \"postgres://app@db.internal/app\"\n\
+             password = \"env:PASSWORD\"\nsecret = {{ kubernetes = {{ secret = \"backend\", token_file = {token_file:?} }} }}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let environment = [("PASSWORD".to_owned(), "a password".to_owned())].into();
+        let configuration = Configuration::load(&Source {
+            file: Some(&path),
+            defaults: toml::Table::new(),
+            folder: folder.path(),
+            environment: &environment,
+        });
+        let databases = all(&configuration.unwrap(), purpose).unwrap();
+        match &databases.iter().find(|managed| managed.name == "backend").unwrap().kind {
+            Kind::Postgres { change, .. } => *change,
+            Kind::SqlCipher { .. } => panic!("a PostgreSQL database"),
+        }
+    }
+
+    #[test]
+    fn a_server_without_a_service_accounts_token_leaves_the_change_to_a_job() {
+        let token = tempfile::NamedTempFile::new().unwrap();
+        let nowhere = token.path().with_extension("missing");
+        assert_eq!(changer(&nowhere, Purpose::Serve), Change::Job);
+        assert_eq!(changer(token.path(), Purpose::Serve), Change::Server);
+        assert_eq!(changer(&nowhere, Purpose::Command), Change::Server, "a job says what it lacks");
+    }
+}
