@@ -50,19 +50,17 @@ impl std::fmt::Debug for Location {
 
 /// The URL as far as it is no secret: what stands between the name and the `@`, and the parameters' values, are left out.
 fn without_password(url: &str) -> String {
-    let (place, parameters) = url.split_once('?').map_or((url, None), |(place, rest)| (place, Some(rest)));
-    let (scheme, rest) = place.split_once("://").unwrap_or(("", place));
-    // The last one: a careless password may hold an `@` or a `/` itself.
-    let shown = match rest.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((name, _)) => format!("{name}:…@{host}"),
-            None => rest.to_owned(),
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let shown = |text: &str| text.split_once('?').map_or(text.to_owned(), |(place, _)| format!("{place}?…"));
+    // The last one: a careless password may hold an `@`, a `/` or a `?` itself.
+    let place = match rest.rsplit_once('@') {
+        Some((user, host)) => match user.split_once([':', '?']) {
+            Some((name, _)) => format!("{name}:…@{}", shown(host)),
+            None => format!("{user}@{}", shown(host)),
         },
-        None => rest.to_owned(),
+        None => shown(rest),
     };
-    // A careless password may hold a `?` too: then it goes on in what looks like parameters.
-    let parameters = parameters.map_or("", |_| "?…");
-    format!("{scheme}://{shown}{parameters}")
+    format!("{scheme}://{place}")
 }
 
 /// What may be set besides the place.
