@@ -18,6 +18,7 @@ pub mod measures;
 mod names;
 pub mod probe;
 pub mod report;
+mod schema;
 pub mod since;
 pub mod verdict;
 mod world;
@@ -28,6 +29,7 @@ pub use config::{Config, Only, Progress};
 pub use document::Document;
 pub use measures::MeasureId;
 pub use report::{Outcome, Report, exit_code};
+pub use schema::ReportError;
 pub use verdict::Verdict;
 
 use report::{Measure, Run};

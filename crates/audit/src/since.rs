@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measures::MeasureId;
 use crate::report::{Report, SCHEMA};
+use crate::schema::{self, ReportError};
 use crate::verdict::Verdict;
 
 /// Something that an earlier report had proven and this one has not.
@@ -21,32 +22,13 @@ pub struct Regression {
     pub is: Option<Verdict>,
 }
 
-/// An earlier report cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// No report, or not of our making.
-    #[error("not a report of portcullis audit: {0}")]
-    NotAReport(#[from] serde_json::Error),
-    /// Of a later version.
-    #[error("the report has schema {0}, and this version reads {SCHEMA}")]
-    Schema(u32),
-}
-
 impl Report {
     /// Reads a report that `--format json` wrote.
     ///
     /// # Errors
     /// What is no report, or of another schema.
     pub fn parse(json: &[u8]) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Head {
-            schema: u32,
-        }
-        let head: Head = serde_json::from_slice(json)?;
-        if head.schema != SCHEMA {
-            return Err(ReportError::Schema(head.schema));
-        }
-        Ok(serde_json::from_slice(json)?)
+        schema::read(json, SCHEMA)
     }
 
     /// Compares with an earlier report and keeps what got worse. Measures that are not in this run

@@ -4,9 +4,24 @@
 //! `begun`, `key-written` (beside the key file), `pending` (both keys in the key file), `exporting`, `exported`,
 //! `verified`, `quiet` (alone with the old file), `renamed`, `switched` (on disk for good), `promoted` (one key again).
 
+/// Every arrow, in order.
+pub const REKEY_ARROWS: [&str; 10] = [
+    "begun",
+    "key-written",
+    "pending",
+    "exporting",
+    "exported",
+    "verified",
+    "quiet",
+    "renamed",
+    "switched",
+    "promoted",
+];
+
 /// Dies here when this arrow is asked for. Abort runs no destructor and no handler, as `kill -9` does not.
 #[cfg(debug_assertions)]
 pub(crate) fn rekey(arrow: &str) {
+    debug_assert!(REKEY_ARROWS.contains(&arrow), "{arrow} is no arrow");
     let wanted = std::env::var_os("PORTCULLIS_TEST_FAULT");
     if wanted.as_ref().and_then(|wanted| wanted.to_str()?.strip_prefix("rekey:")) == Some(arrow) {
         std::process::abort();

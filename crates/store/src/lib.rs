@@ -46,6 +46,7 @@ pub use clients::{ClientGrant, ClientRow};
 pub use connection::{Engine, Location, Options, Store};
 pub use credentials::CredentialSource;
 pub use fault::Fault;
+pub use fault_point::REKEY_ARROWS;
 pub use outbox::{MAIL_LEASE, Mail, NewMail};
 pub use password_resets::{Model as PasswordReset, Redemption};
 pub use refresh_tokens::{Model as RefreshToken, NewRefreshToken, Rotation};

@@ -23,7 +23,7 @@ use crate::{Fault, Options, last_threads};
 /// `SQLite`'s page size, and SQLCipher's.
 const PAGE: u64 = 4096;
 /// How a file begins that is not encrypted.
-const PLAIN: &[u8; 16] = b"SQLite format 3\0";
+pub(crate) const PLAIN: &[u8; 16] = b"SQLite format 3\0";
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection.

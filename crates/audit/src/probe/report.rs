@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use crate::since::ReportError;
+use crate::schema::{self, ReportError};
 
 /// What a probe found. Its JSON is the contract's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,15 +85,7 @@ impl Report {
     /// # Errors
     /// What is no report of a probe, or of another schema.
     pub fn parse(json: &[u8]) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Head {
-            schema: u32,
-        }
-        let head: Head = serde_json::from_slice(json)?;
-        if head.schema != SCHEMA {
-            return Err(ReportError::Schema(head.schema));
-        }
-        Ok(serde_json::from_slice(json)?)
+        schema::read(json, SCHEMA)
     }
 
     /// The report as JSON, with a final newline.

@@ -1,6 +1,6 @@
 //! `portcullis app`: applications, their secrets and what they may ask for.
 
-use super::{CommandError, Environment, administered, columns, is_empty, plain, print, show, show_list};
+use super::{CommandError, Environment, administered, print_fields, show, show_list};
 use crate::clock::{fresh, now};
 use crate::command_line::{App, Where};
 use admin::applications::{self, ApiAccess, ApplicationChange, Created, Fresh, NewApplication};
@@ -88,12 +88,7 @@ fn show_created(place: &Where, created: &Created) -> Result<(), CommandError> {
     let mut fields: Vec<(String, serde_json::Value)> =
         value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
     fields.sort_by_key(|(name, _)| !matches!(name.as_str(), "client_id" | "client_secret"));
-    let rows: Vec<Vec<String>> = fields
-        .iter()
-        .filter(|(_, value)| !is_empty(value))
-        .map(|(name, value)| vec![name.clone(), plain(name, value)])
-        .collect();
-    print(&columns(&rows));
+    print_fields(fields);
     Ok(())
 }
 

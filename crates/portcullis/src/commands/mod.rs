@@ -112,13 +112,21 @@ pub fn show(place: &crate::command_line::Where, value: &impl serde::Serialize) -
     }
     let value = serde_json::to_value(value).map_err(|error| CommandError::failed(error.to_string()))?;
     let serde_json::Value::Object(fields) = value else { return print_json(&value) };
+    print_fields(fields);
+    Ok(())
+}
+
+/// One `name: value` a line, without those that say nothing.
+pub fn print_fields(fields: impl IntoIterator<Item = (String, serde_json::Value)>) {
     let rows: Vec<Vec<String>> = fields
-        .iter()
+        .into_iter()
         .filter(|(_, value)| !is_empty(value))
-        .map(|(name, value)| vec![name.clone(), plain(name, value)])
+        .map(|(name, value)| {
+            let value = plain(&name, &value);
+            vec![name, value]
+        })
         .collect();
     print(&columns(&rows));
-    Ok(())
 }
 
 /// Prints a list: JSON for programs, one row each with these fields for people.

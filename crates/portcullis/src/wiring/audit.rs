@@ -167,12 +167,11 @@ fn stewardship(managed: &Managed, last_rotation: Option<&Attested>) -> Stewardsh
 /// What the journal says of each last change. A journal that cannot be read attests nothing.
 async fn attested(configuration: &Configuration, databases: &[Managed]) -> BTreeMap<String, Attested> {
     let mut attested = BTreeMap::new();
-    let postgres = |managed: &Managed| managed.configured && matches!(managed.kind, Kind::Postgres { .. });
-    if !store::has_store(configuration) || !databases.iter().any(postgres) {
+    if !store::has_store(configuration) || !databases.iter().any(Managed::is_stewarded) {
         return attested;
     }
     let Ok(opened) = store::open(configuration, false).await else { return attested };
-    if let Ok(steward) = super::steward::of(configuration, &opened, databases, postgres) {
+    if let Ok(Some(steward)) = super::steward::of(configuration, &opened, databases) {
         for name in steward.names() {
             if let Ok(status) = steward.status(&name).await
                 && let Some(last) = status.last

@@ -25,6 +25,13 @@ pub struct Managed {
     pub configured: bool,
 }
 
+impl Managed {
+    /// Whether the steward looks after it: PostgreSQL, and named by the configuration.
+    pub fn is_stewarded(&self) -> bool {
+        self.configured && matches!(self.kind, Kind::Postgres { .. })
+    }
+}
+
 /// What a database is.
 #[derive(Clone)]
 pub enum Kind {

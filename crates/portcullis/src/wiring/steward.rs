@@ -9,20 +9,26 @@ use steward::rotation::Fault;
 use steward::{Environment, Steward};
 use store::{Seal, Store};
 
-/// A steward for those of the databases that pass `wanted`; SQLCipher files are none of its business.
+/// A steward for every PostgreSQL database that the configuration names; none where it names none. SQLCipher files are
+/// none of its business.
 pub fn of(
     configuration: &Configuration,
     store: &Store,
     databases: &[Managed],
-    wanted: impl Fn(&Managed) -> bool,
-) -> Result<Steward, ConfigError> {
-    let databases =
-        databases.iter().filter(|managed| wanted(managed)).filter_map(|managed| match &managed.kind {
+) -> Result<Option<Steward>, ConfigError> {
+    let named: Vec<_> = databases
+        .iter()
+        .filter(|managed| managed.is_stewarded())
+        .filter_map(|managed| match &managed.kind {
             Kind::Postgres { database, .. } => Some((**database).clone()),
             Kind::SqlCipher { .. } => None,
-        });
+        })
+        .collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
     let seal = seal(configuration)?;
-    Ok(Steward::new(store.clone(), seal, databases.collect(), Arc::new(crate::clock::now), Arc::new(fresh)))
+    Ok(Some(Steward::new(store.clone(), seal, named, Arc::new(crate::clock::now), Arc::new(fresh))))
 }
 
 /// What the journal's secrets rest under.

@@ -5,19 +5,8 @@ use testkit::postgres::Postgres;
 use testkit::process;
 use testkit::server::Server;
 
-use crate::served::{AUDIENCE, Laid, private};
+use crate::served::{AUDIENCE, Laid};
 use crate::world::portcullis;
-
-/// A production installation whose store is at `url`, with this password.
-async fn production(url: &str, password: &str) -> Laid {
-    let laid = Laid::out("").await;
-    laid.edit(
-        "url = \"sqlcipher:portcullis.db\"\nkey_file = \"store.key\"",
-        &format!("url = \"{url}\"\npassword_file = \"database\""),
-    );
-    private(&laid.path("database"), password.as_bytes());
-    laid
-}
 
 async fn is_refused(laid: &Laid, says: &[&str]) {
     laid.edit("environment = \"development\"", "environment = \"production\"");
@@ -35,7 +24,7 @@ async fn is_refused(laid: &Laid, says: &[&str]) {
 async fn a_superuser_is_refused_in_production_and_named_in_development() {
     let cluster = Postgres::shared();
     let database = cluster.fresh_database();
-    let laid = production(&cluster.url(&database.name), cluster.superuser_password()).await;
+    let laid = Laid::on_postgres(&cluster.url(&database.name), cluster.superuser_password()).await;
     laid.run(&["api", "create", "--identifier", AUDIENCE, "--scope", "read:notes"]).await.expect(0);
     let here = laid.start().await;
     let log = here.program().errors();
@@ -47,7 +36,7 @@ async fn a_superuser_is_refused_in_production_and_named_in_development() {
 async fn a_database_that_asks_for_no_password_is_refused_and_so_is_md5() {
     let cluster = Postgres::start();
     let database = cluster.fresh_database();
-    let laid = production(&database.url(), &database.password).await;
+    let laid = Laid::on_postgres(&database.url(), &database.password).await;
     laid.run(&["api", "create", "--identifier", AUDIENCE, "--scope", "read:notes"]).await.expect(0);
     cluster.edit_hba("host all all 127.0.0.1/32 trust\n");
     cluster.reload();
@@ -69,14 +58,15 @@ async fn a_database_that_asks_for_no_password_is_refused_and_so_is_md5() {
 #[tokio::test]
 async fn a_public_host_is_refused_before_anybody_logs_in_there() {
     let laid =
-        production("postgres://app@shuttle.proxy.rlwy.net:15140/app", "Vn4rB2aXk9Qe7LwZ0tHs3mYd").await;
+        Laid::on_postgres("postgres://app@shuttle.proxy.rlwy.net:15140/app", "Vn4rB2aXk9Qe7LwZ0tHs3mYd")
+            .await;
     is_refused(&laid, &["shuttle.proxy.rlwy.net", "public", "railway.internal"]).await;
 }
 
 #[tokio::test]
 async fn a_sound_database_starts_in_production() {
     let database = Postgres::shared().fresh_database();
-    let laid = production(&database.url(), &database.password).await;
+    let laid = Laid::on_postgres(&database.url(), &database.password).await;
     laid.run(&["api", "create", "--identifier", AUDIENCE, "--scope", "read:notes"]).await.expect(0);
     laid.edit("environment = \"development\"", "environment = \"production\"");
     laid.start().await.stop().await;

@@ -4,23 +4,15 @@ use std::time::Duration;
 
 use testkit::postgres::Postgres;
 
-use crate::served::{AUDIENCE, Laid, Served, private};
-
-async fn node(url: &str, password: &str) -> Laid {
-    let laid = Laid::out("").await;
-    laid.edit(
-        "url = \"sqlcipher:portcullis.db\"\nkey_file = \"store.key\"",
-        &format!("url = \"{url}\"\npassword_file = \"database\""),
-    );
-    private(&laid.path("database"), password.as_bytes());
-    laid
-}
+use crate::served::{AUDIENCE, Laid, Served};
 
 #[tokio::test]
 async fn a_session_that_one_node_ends_every_node_refuses() {
     let database = Postgres::shared().fresh_database();
-    let (first, mut second) =
-        (node(&database.url(), &database.password).await, node(&database.url(), &database.password).await);
+    let (first, mut second) = (
+        Laid::on_postgres(&database.url(), &database.password).await,
+        Laid::on_postgres(&database.url(), &database.password).await,
+    );
     // One issuer, two nodes: they differ in where they listen alone.
     second.edit(&format!("issuer = \"{}\"", second.issuer), &format!("issuer = \"{}\"", first.issuer));
     second.issuer.clone_from(&first.issuer);

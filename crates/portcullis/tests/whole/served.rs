@@ -62,6 +62,17 @@ listen = "127.0.0.1:{operations}"
         laid
     }
 
+    /// The same with its store in the PostgreSQL database at `url`, by this password.
+    pub async fn on_postgres(url: &str, password: &str) -> Self {
+        let laid = Self::out("").await;
+        laid.edit(
+            "url = \"sqlcipher:portcullis.db\"\nkey_file = \"store.key\"",
+            &format!("url = \"{url}\"\npassword_file = \"database\""),
+        );
+        private(&laid.path("database"), password.as_bytes());
+        laid
+    }
+
     /// A file of the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::administrator_elsewhere::tell_other_ledgers;
 use super::administrator_step::{Seen, Step, next_step};
 use super::deeds::{fresh_credential, taken};
 use super::fault_point::reach;
@@ -325,58 +326,7 @@ async fn deliver(
     Ok(())
 }
 
-/// Several databases of one server have one administrator, and a ledger each: all of them learn of the new password, or
-/// would speak of one that is gone. One that cannot be told stays behind; then its change is not proven until its own.
-async fn tell_other_ledgers(hands: &Hands<'_>, next: &Entry) {
-    let Ok(Some(own)) = configured(hands) else { return };
-    let (Some(verifier), Ok(here)) = (&next.current.verifier, hands.at_configured(&own)) else { return };
-    let others = hands.databases.values().filter(|other| other.name != hands.database.name);
-    for other in others {
-        let Ok(there) = Credential::from_url(&other.url, Some(&next.current.credential.password)) else {
-            continue;
-        };
-        let named = other.administrator.as_ref().and_then(|url| {
-            Credential::from_url(url.expose_secret().trim(), None).ok().map(|credential| credential.username)
-        });
-        if (&there.host, there.port) != (&here.host, here.port) || named.as_ref() != Some(&own.username) {
-            continue;
-        }
-        let there = Credential { username: own.username.clone(), ..there };
-        if let Err(reason) = tell(hands, &there, verifier).await {
-            tracing::warn!(database = other.name, %reason, "its ledger does not know of the administrator's new password");
-        }
-    }
-}
-
-async fn tell(hands: &Hands<'_>, there: &Credential, verifier: &SecretString) -> Result<(), String> {
-    let (_, session, said) = attempt(there).await;
-    let mut session = session.ok_or(said)?;
-    let told = async {
-        let slots = ledger::slots(&mut session).await?;
-        let slot = slots.iter().find(|slot| slot.role == there.username && slot.kind == Kind::Administrator);
-        let generation = slot.map_or(0, |slot| slot.generation);
-        let known = slot.and_then(|slot| slot.fingerprint.as_deref());
-        if known == Some(crate::verifier::fingerprint(verifier.expose_secret()).as_str()) {
-            return Ok(());
-        }
-        let valid = validity(hands);
-        ledger::rotate_administrator(
-            &mut session,
-            &there.username,
-            verifier,
-            generation,
-            generation + 1,
-            valid,
-        )
-        .await
-        .map(|_| ())
-    }
-    .await;
-    logout(session).await;
-    told.map_err(|error: ledger::LedgerError| error.to_string())
-}
-
-fn validity(hands: &Hands<'_>) -> Option<Duration> {
+pub(super) fn validity(hands: &Hands<'_>) -> Option<Duration> {
     schedule::validity(hands.database.maximum_password_age, hands.database.dead_man_switch)
         .and_then(|seconds| u64::try_from(seconds).ok())
         .map(Duration::from_secs)

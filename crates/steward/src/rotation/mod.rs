@@ -2,6 +2,7 @@
 //! decision about the next step, and the hands that carry it out.
 
 pub(crate) mod administrator;
+mod administrator_elsewhere;
 mod administrator_step;
 mod ask;
 mod database;

@@ -18,18 +18,9 @@ use crate::engines::{World, key, new_user, user};
 /// Names the folder to the child process.
 const FOLDER: &str = "STORE_REKEY_FOLDER";
 /// The arrows of a change of key, in their order, and whether the new key is in force at each.
-const ARROWS: [(&str, bool); 10] = [
-    ("begun", false),
-    ("key-written", false),
-    ("pending", false),
-    ("exporting", false),
-    ("exported", false),
-    ("verified", false),
-    ("quiet", false),
-    ("renamed", true),
-    ("switched", true),
-    ("promoted", true),
-];
+fn arrows() -> impl Iterator<Item = (&'static str, bool)> {
+    store::REKEY_ARROWS.into_iter().map(|arrow| (arrow, ["renamed", "switched", "promoted"].contains(&arrow)))
+}
 
 struct Place {
     folder: tempfile::TempDir,
@@ -256,7 +247,7 @@ async fn change_the_key_once() {
 async fn killed_at_every_arrow_exactly_one_key_opens() {
     use std::os::unix::process::ExitStatusExt;
     for while_open in [false, true] {
-        for (arrow, new) in ARROWS {
+        for (arrow, new) in arrows() {
             let case = format!("{arrow}, while open: {while_open}");
             let place = Place::with(30).await;
             let mut child = place.child("rekey::change_the_key_once");

@@ -8,7 +8,7 @@ mod status;
 
 use super::{CommandError, Environment};
 use crate::command_line::{Database, Where};
-use crate::wiring::databases::{self, Kind, Managed, Purpose};
+use crate::wiring::databases::{self, Managed, Purpose};
 use crate::wiring::examination::Eye;
 use crate::wiring::installation::Installation;
 use ::steward::Steward;
@@ -44,12 +44,7 @@ impl Context {
         let (installation, databases) = configured(place, environment)?;
         let configuration = &installation.configuration;
         let store = crate::wiring::store::open(configuration, false).await?;
-        let named = |managed: &Managed| managed.configured && matches!(managed.kind, Kind::Postgres { .. });
-        let steward = if databases.iter().any(named) {
-            Some(crate::wiring::steward::of(configuration, &store, &databases, named)?)
-        } else {
-            None
-        };
+        let steward = crate::wiring::steward::of(configuration, &store, &databases)?;
         let eye = Eye::of(configuration);
         Ok(Context { installation, store, databases, steward, eye })
     }
