@@ -206,3 +206,65 @@ impl Stewardship {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Source};
+    use std::os::unix::fs::PermissionsExt as _;
+    use testkit::postgres::Postgres;
+
+    const SOUND: &str = "host all all 127.0.0.1/32 scram-sha-256\n";
+
+    fn private(path: &std::path::Path, bytes: &[u8]) {
+        std::fs::write(path, bytes).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// A database that was sound at the start opens its door to everybody while the server runs.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_fact_that_changes_turns_a_node_not_ready_and_ends_nothing() {
+        let cluster = Postgres::start();
+        cluster.edit_hba(SOUND);
+        cluster.reload();
+        let database = cluster.fresh_database();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("portcullis.toml");
+        let text = format!(
+            "environment = \"staging\"\n[identity]\nissuer = \"http://localhost:1/\"\nkey_encryption_key_file = \"kek\"\n\
+             [store]\nurl = \"sqlcipher:portcullis.db\"\n[[database]]\nname = \"backend\"\nurl = \"{}\"\n\
+             password_file = \"password\"\nsecret = {{ file = \"backend.json\" }}\n",
+            database.url()
+        );
+        std::fs::write(&path, text).unwrap();
+        private(&folder.path().join("kek"), &[7; 32]);
+        private(&folder.path().join("password"), database.password.as_bytes());
+        let configuration = Configuration::load(&Source {
+            file: Some(&path),
+            defaults: toml::Table::new(),
+            folder: folder.path(),
+            environment: &std::collections::BTreeMap::new(),
+        })
+        .unwrap();
+        let store = super::super::store::open(&configuration, true).await.unwrap();
+        let databases =
+            super::super::databases::all(&configuration, super::super::databases::Purpose::Serve).unwrap();
+        let stewardship = Stewardship::of(&configuration, &store, databases).unwrap();
+        let red = || stewardship.known.not_ready(Environment::Staging);
+
+        stewardship.examine().await;
+        assert_eq!(red(), Vec::<String>::new(), "sound at first");
+        cluster.edit_hba("host all all 127.0.0.1/32 trust\n");
+        cluster.reload();
+        stewardship.examine().await;
+        let named = red();
+        assert!(named.iter().any(|why| why.starts_with("database backend: ")), "{named:?}");
+        assert_eq!(stewardship.known.not_ready(Environment::Production), named);
+        assert_eq!(stewardship.known.not_ready(Environment::Development), Vec::<String>::new());
+        cluster.edit_hba(SOUND);
+        cluster.reload();
+        stewardship.examine().await;
+        assert_eq!(red(), Vec::<String>::new(), "mended");
+        store.close().await;
+    }
+}

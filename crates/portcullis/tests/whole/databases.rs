@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde_json::Value;
 use testkit::postgres::{Database, Postgres};
-use testkit::process::{self, Output};
+use testkit::process::{self, Output, Program};
 
 use crate::served::{AUDIENCE, Laid, Served, private};
 use crate::world::PASSWORD;
@@ -193,6 +193,45 @@ async fn the_own_stores_password_changes_while_it_is_served_and_no_request_fails
     let here = laid.start().await;
     here.log_in("ada@example.com", PASSWORD).await.expect(200);
     here.stop().await;
+}
+
+/// At their most talkative, server and commands say nothing that logs in.
+#[tokio::test]
+async fn no_password_stands_in_our_own_logs() {
+    let cluster = Postgres::start();
+    let (laid, database) = on_own_postgres(&cluster).await;
+    let administrator = std::fs::read_to_string(laid.path("store.admin")).unwrap();
+    let mut secrets = vec![database.password.clone(), cluster.superuser_password().to_owned()];
+    assert!(administrator.contains(&secrets[1]), "what is looked for is what stands there");
+    let talkative = |arguments: &[&str]| {
+        let mut command = laid.command(arguments);
+        command.env("PORTCULLIS_LOG", "trace");
+        command
+    };
+    let mut said = String::new();
+    for arguments in [
+        &["database", "adopt", "store"][..],
+        &["database", "status", "--json"],
+        &["database", "check", "--json"],
+    ] {
+        let output = process::run(talkative(arguments)).await;
+        said.push_str(&(output.stdout + &output.stderr));
+    }
+    let (server, _) = Program::ready(talkative(&["serve", "--json"])).await;
+    for _ in 0..2 {
+        let output = process::run(talkative(&["database", "rotate", "store", "--now"])).await.expect(0);
+        said.push_str(&(output.stdout + &output.stderr));
+        secrets.push(secret(&laid, "store.json")["password"].as_str().unwrap().to_owned());
+        let url = std::fs::read_to_string(laid.path("store.admin")).unwrap();
+        secrets.push(url::Url::parse(url.trim()).unwrap().password().unwrap().to_owned());
+    }
+    said.push_str(&server.errors());
+    server.terminate().await;
+    assert!(said.contains("\"DEBUG\"") && said.contains("generation"), "they are talkative");
+    assert_eq!(secrets.len(), 6);
+    for (number, password) in secrets.iter().enumerate() {
+        assert!(!said.contains(password.as_str()), "password {number} was said");
+    }
 }
 
 /// A platform gives one superuser, in `DATABASE_URL`; its secret goes to a file on a volume.
