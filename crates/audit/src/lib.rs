@@ -82,9 +82,14 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
             id: world.id.clone(),
             challenge: world.config.challenge.clone(),
             notes,
+            ..Run::default()
         },
         measures,
         regressions: Vec::new(),
+        drift: Vec::new(),
+        waivers: Vec::new(),
+        matrix: None,
+        asvs: None,
         signature: None,
     }
 }

@@ -1,8 +1,17 @@
 //! The report, and the three forms it is printed in.
 
+mod asvs;
+mod drift;
 pub mod json;
 pub mod markdown;
+mod matrix;
 pub mod text;
+mod waiver;
+
+pub use asvs::{Answered, Asvs};
+pub use drift::{Change, Drift};
+pub use matrix::{Cell, Matrix, Row};
+pub use waiver::Waiver;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +24,7 @@ use crate::verdict::Verdict;
 pub const SCHEMA: u32 = 1;
 
 /// What one run found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -26,12 +35,24 @@ pub struct Report {
     /// What was better in the report of `--since`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regressions: Vec<Regression>,
-    /// Not signed by this version.
+    /// What changed since the report of `--since`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
+    /// Who accepted what until when, as configured: those that apply, and those that no longer do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
+    /// Every endpoint by every kind of credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
+    /// Which requirements of ASVS 5.0 the run answers, and which it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asvs: Option<Asvs>,
+    /// A detached JWS over the exact bytes of this report with `null` in this place; last in the file.
     pub signature: Option<String>,
 }
 
 /// When, where, of what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// RFC 3339, UTC.
     pub started: String,
@@ -49,6 +70,15 @@ pub struct Run {
     pub version: String,
     /// In the User-Agent of every request, so that a log shows what the auditor did.
     pub id: String,
+    /// RFC 3339, UTC: after it the evidence is stale and ticks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+    /// Hex SHA-256 of the bytes of the report before this one, of the same environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// The commit of the repository that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// `--challenge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<String>,
@@ -92,22 +122,43 @@ pub struct Claim {
     pub evidence: Vec<Evidence>,
     /// What to do about it; empty when there is nothing to do.
     pub remedy: String,
+    /// What it says, in one sentence; from the measure's list of claims.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sentence: String,
+    /// The requirements of OWASP ASVS 5.0 that it answers: `V6.2.1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asvs: Vec<String>,
+    /// The weaknesses (CWE) whose absence it shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cwe: Vec<u32>,
 }
 
 impl Claim {
+    fn of(id: &str, verdict: Verdict, evidence: Vec<Evidence>, remedy: String) -> Self {
+        Self {
+            id: id.into(),
+            verdict,
+            evidence,
+            remedy,
+            sentence: String::new(),
+            asvs: Vec::new(),
+            cwe: Vec::new(),
+        }
+    }
+
     /// Shown.
     pub fn pass(id: &str, evidence: Vec<Evidence>) -> Self {
-        Self { id: id.into(), verdict: Verdict::Pass, evidence, remedy: String::new() }
+        Self::of(id, Verdict::Pass, evidence, String::new())
     }
 
     /// Disproved.
     pub fn fail(id: &str, evidence: Vec<Evidence>, remedy: impl Into<String>) -> Self {
-        Self { id: id.into(), verdict: Verdict::Fail, evidence, remedy: remedy.into() }
+        Self::of(id, Verdict::Fail, evidence, remedy.into())
     }
 
     /// Could not be shown.
     pub fn not_proven(id: &str, evidence: Vec<Evidence>, remedy: impl Into<String>) -> Self {
-        Self { id: id.into(), verdict: Verdict::NotProven, evidence, remedy: remedy.into() }
+        Self::of(id, Verdict::NotProven, evidence, remedy.into())
     }
 
     /// With another verdict.
@@ -225,8 +276,7 @@ mod tests {
                 issuer: "http://i/".into(),
                 version: "0".into(),
                 id: "x".into(),
-                challenge: None,
-                notes: Vec::new(),
+                ..Run::default()
             },
             measures: verdicts
                 .iter()
@@ -238,8 +288,7 @@ mod tests {
                     value: None,
                 })
                 .collect(),
-            regressions: Vec::new(),
-            signature: None,
+            ..Report::default()
         }
     }
 

@@ -152,12 +152,10 @@ fn report(verdicts: &[(MeasureId, Verdict)]) -> Report {
             issuer: "http://i/".into(),
             version: "0".into(),
             id: "x".into(),
-            challenge: None,
-            notes: Vec::new(),
+            ..Run::default()
         },
         measures: measures.collect(),
-        regressions: Vec::new(),
-        signature: None,
+        ..Report::default()
     }
 }
 

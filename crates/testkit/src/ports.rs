@@ -13,14 +13,24 @@ const LENT_BY_NOBODY: std::ops::Range<u16> = 15_000..32_000;
 /// # Panics
 /// When every port of the range is taken.
 pub fn free_port() -> u16 {
+    free_ports(1)
+}
+
+/// The first of this many loopback ports in a row, all of them free, given once by this process: for a server whose ports
+/// stay the same through its restarts, while the tests beside it come and go.
+///
+/// # Panics
+/// When no such row is left.
+pub fn free_ports(row: u16) -> u16 {
     static NEXT: OnceLock<AtomicU32> = OnceLock::new();
     let count = u32::from(LENT_BY_NOBODY.end - LENT_BY_NOBODY.start);
     // Processes that test at the same time begin apart from one another.
     let next = NEXT.get_or_init(|| AtomicU32::new(std::process::id().wrapping_mul(997)));
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     (0..count)
-        .map(|_| LENT_BY_NOBODY.start + (next.fetch_add(1, Ordering::Relaxed) % count) as u16)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .expect("a free loopback port")
+        .map(|_| LENT_BY_NOBODY.start + (next.fetch_add(u32::from(row), Ordering::Relaxed) % count) as u16)
+        .find(|first| (*first..first + row).all(free))
+        .expect("free loopback ports")
 }
 
 /// A listener on a free loopback port, and its address.

@@ -129,8 +129,9 @@ async fn a_second_start_adds_what_is_new_and_leaves_away_what_was_taken_away() {
     let backend = Server::echo().await;
     let folder = tempfile::tempdir().unwrap();
     let (dir, document) = (folder.path().join("state"), folder.path().join("openapi.json"));
+    let port = testkit::ports::free_ports(3).to_string();
     let start = || {
-        let mut command = portcullis(&["dev", "--json", "--port", "0", "--upstream"]);
+        let mut command = portcullis(&["dev", "--json", "--port", &port, "--upstream"]);
         command
             .arg(backend.url().trim_end_matches('/'))
             .arg("--openapi")

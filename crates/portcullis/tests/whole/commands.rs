@@ -198,8 +198,9 @@ roles:
 async fn a_second_start_keeps_everything() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("state");
+    let port = testkit::ports::free_ports(3).to_string();
     let start = || {
-        let mut command = portcullis(&["dev", "--json", "--port", "0", "--dir"]);
+        let mut command = portcullis(&["dev", "--json", "--port", &port, "--dir"]);
         command.arg(&dir);
         Program::ready(command)
     };
