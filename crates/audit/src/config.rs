@@ -83,6 +83,10 @@ pub struct Config {
     pub failing: Option<String>,
     /// `[audit] examples`: values of path parameters by name.
     pub examples: BTreeMap<String, String>,
+    /// `[audit] repository`: a folder of the repository whose code is audited; none: there is none.
+    pub repository: Option<PathBuf>,
+    /// What G2 is told beside the repository.
+    pub dependencies: Dependencies,
     /// `[audit] state`: keeps a token for the next run; none keeps nothing.
     pub state: Option<PathBuf>,
     /// `[audit] outside`: files with reports of `portcullis probe`, whose paths are already those of the file system.
@@ -133,12 +137,47 @@ impl Config {
             exercise: false,
             failing: None,
             examples: BTreeMap::new(),
+            repository: None,
+            dependencies: Dependencies::default(),
             state: None,
             outside: Vec::new(),
             railway: None,
             public_candidates: Vec::new(),
             resolver: None,
             document: None,
+        }
+    }
+}
+
+/// What G2 looks at beside the repository itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependencies {
+    /// `[audit] advisories`: a copy of the RustSec database, of OSV's JSON files, or of both.
+    pub advisories: Option<PathBuf>,
+    /// `[audit] dependency_window` in seconds: how long an update or an advisory may stay unanswered.
+    pub window: i64,
+    /// `[audit] deployed`: the binary that runs, with the list of its dependencies in it.
+    pub deployed: Option<PathBuf>,
+    /// `[audit] registry`: a sparse index of crates, a URL or a folder; none: cargo's own copy, else crates.io.
+    pub registry: Option<String>,
+    /// Cargo's own folder, where its copy of the index is.
+    pub cargo_home: Option<PathBuf>,
+    /// Where npm's packages are described.
+    pub npm: String,
+    /// Where Python's packages are described.
+    pub pypi: String,
+}
+
+impl Default for Dependencies {
+    fn default() -> Self {
+        Self {
+            advisories: None,
+            window: 30 * 86_400,
+            deployed: None,
+            registry: None,
+            cargo_home: None,
+            npm: "https://registry.npmjs.org".into(),
+            pypi: "https://pypi.org/pypi".into(),
         }
     }
 }

@@ -135,7 +135,9 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.mailbox = section.mailbox;
     config.exercise = section.exercise.unwrap_or(configuration.environment != Environment::Production);
     config.failing = section.failing;
-    config.examples = section.examples.unwrap_or_default();
+    config.examples = section.examples.clone().unwrap_or_default();
+    config.repository = Some(path(&section.repository).unwrap_or_else(|| configuration.folder.clone()));
+    config.dependencies = dependencies(configuration, &section);
     config.state = path(&section.state);
     config.outside = section.outside.iter().flatten().map(|file| configuration.path(file)).collect();
     config.railway = railway(configuration)?;
@@ -145,6 +147,33 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         config.certificate_authority = std::fs::read(folder.path.join("ca.pem")).ok();
     }
     Ok(config)
+}
+
+/// What G2 is told beside the repository.
+fn dependencies(
+    configuration: &Configuration,
+    section: &crate::config::raw::Audit,
+) -> audit::config::Dependencies {
+    let path = |written: &Option<std::path::PathBuf>| written.as_ref().map(|path| configuration.path(path));
+    let variable = |name: &str| configuration.variables().get(name).map(std::path::PathBuf::from);
+    let mut dependencies = audit::config::Dependencies {
+        advisories: path(&section.advisories),
+        deployed: path(&section.deployed),
+        cargo_home: variable("CARGO_HOME").or_else(|| variable("HOME").map(|home| home.join(".cargo"))),
+        ..audit::config::Dependencies::default()
+    };
+    if let Some(window) = section.dependency_window {
+        dependencies.window = window.seconds();
+    }
+    // A URL stays as it is; everything else is a folder.
+    dependencies.registry = section.registry.as_ref().map(|written| {
+        if written.contains("://") {
+            written.clone()
+        } else {
+            configuration.path(std::path::Path::new(written)).display().to_string()
+        }
+    });
+    dependencies
 }
 
 /// What is promised of a database's password.
