@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, Condition, DatabaseTransaction, QueryOrder};
 
-use crate::{Fault, Store, password_resets, refresh_tokens, sessions, throttles};
+use crate::{Fault, Store, console, password_resets, refresh_tokens, sessions, throttles};
 
 /// The kinds of change.
 pub mod kind {
@@ -154,7 +154,7 @@ impl Store {
         .await
     }
 
-    /// Deletes what time has ended: sessions, refresh tokens, reset links, throttles. Nodes may all call it.
+    /// Deletes what time has ended: sessions, refresh tokens, reset links, throttles, the console's links and sessions. Nodes may all call it.
     ///
     /// # Errors
     /// When the database fails.
@@ -177,7 +177,16 @@ impl Store {
                 .filter(throttles::Column::ExpiresAt.lte(now))
                 .exec(transaction)
                 .await?;
-            Ok([tokens, sessions, resets, throttles].iter().map(|deleted| deleted.rows_affected).sum())
+            let links = console::link::Entity::delete_many()
+                .filter(console::link::Column::ExpiresAt.lte(now))
+                .exec(transaction)
+                .await?;
+            let visits = console::Entity::delete_many()
+                .filter(console::Column::ExpiresAt.lte(now))
+                .exec(transaction)
+                .await?;
+            let all = [tokens, sessions, resets, throttles, links, visits];
+            Ok(all.iter().map(|deleted| deleted.rows_affected).sum())
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 mod m0001_beginning;
 mod m0002_rotations;
+mod m0003_reports;
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -13,7 +14,7 @@ struct Steps;
 
 impl MigratorTrait for Steps {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_beginning::Step), Box::new(m0002_rotations::Step)]
+        vec![Box::new(m0001_beginning::Step), Box::new(m0002_rotations::Step), Box::new(m0003_reports::Step)]
     }
 }
 

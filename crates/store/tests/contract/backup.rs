@@ -52,6 +52,9 @@ async fn fill(store: &Store) {
         retires_at: None,
     };
     store.insert_signing_key(&signing).await.unwrap();
+    store.insert_report(&crate::reports::report(1, "production", NOW)).await.unwrap();
+    store.insert_console_link(&digest(5), NOW, NOW + 9).await.unwrap();
+    store.insert_console_session(&crate::console::visit(6, Some("usr_üser2"))).await.unwrap();
 }
 
 fn by_table(contents: &[Contents]) -> BTreeMap<&str, (u64, &str)> {
@@ -300,7 +303,10 @@ async fn a_newer_backup_is_refused_and_an_older_one_brought_up_to_date() {
             "DELETE FROM seaql_migrations WHERE version <> 'm0001_beginning'",
             "DROP TABLE rotations",
             "DROP TABLE rotation_nodes",
-            "DELETE FROM backup_contents WHERE name LIKE 'rotation%'",
+            "DROP TABLE reports",
+            "DROP TABLE console_links",
+            "DROP TABLE console_sessions",
+            "DELETE FROM backup_contents WHERE name LIKE 'rotation%' OR name LIKE 'console%' OR name = 'reports'",
         ] {
             sqlx::query(sql).execute(&mut connection).await.unwrap();
         }

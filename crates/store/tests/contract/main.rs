@@ -9,6 +9,7 @@ mod apis;
 mod backup;
 mod changes;
 mod clients;
+mod console;
 mod crash;
 mod credentials;
 mod engines;
@@ -17,6 +18,7 @@ mod outbox;
 mod password_resets;
 mod races;
 mod rekey;
+mod reports;
 mod roles;
 mod rotations;
 mod schema_twins;
@@ -148,6 +150,18 @@ contracts! {
         what_time_has_ended_is_pruned,
         a_commit_wakes_who_waits,
         an_older_revocation_does_not_replace_a_newer,
+    }
+    reports {
+        a_report_is_kept_once_byte_for_byte,
+        the_newest_of_each_environment_and_a_history_without_bytes,
+        the_oldest_of_an_environment_go,
+    }
+    console {
+        a_link_opens_once_and_looking_spends_nothing,
+        a_link_and_a_session_end_on_the_second,
+        a_session_ends_when_idle_at_its_end_and_by_logout,
+        a_session_goes_with_its_user,
+        one_of_sixteen_spends_a_link,
     }
     races {
         one_of_sixteen_redeems_a_reset_link,

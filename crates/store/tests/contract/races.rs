@@ -8,10 +8,10 @@ use tokio::sync::Barrier;
 use crate::engines::{NOW, count_users, digest, new_session, new_user, refresh, reset_link, session, user};
 use crate::signing_keys::key;
 
-const CONTENDERS: u8 = 16;
+pub const CONTENDERS: u8 = 16;
 
 /// Lets the contenders go at the same moment; their answers.
-async fn race<T, F>(store: &Store, contender: impl Fn(Store, u8) -> F) -> Vec<T>
+pub async fn race<T, F>(store: &Store, contender: impl Fn(Store, u8) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
