@@ -4,6 +4,7 @@
 //! seconds), randomness an argument named `fresh` or `salt`. What a rule decides, the caller commits.
 
 pub mod blocklist;
+pub mod console;
 pub mod password;
 pub mod password_reset;
 pub mod throttle;

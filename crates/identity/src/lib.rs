@@ -39,6 +39,7 @@ pub use config::{Config, MailConfig, Mode, SessionCaller, SessionConfig};
 pub use fault::Fault;
 pub use issuing::{MintError, Minted};
 pub use mail::{DeliveryError, Letter, Postman, SmtpPostman};
+pub use session::PasswordCheck;
 pub use signing::{PUBLISHED_BEFORE, SigningRotation};
 pub use sources::{Clock, Fresh};
 

@@ -63,17 +63,11 @@ pub(crate) async fn log_in(identity: Identity, request: Request) -> Answer {
     }
 
     for _ in 0..ATTEMPTS {
-        let user = identity.inner.store.user_by_email(account).await?;
-        let stored_hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-        let verification = identity.verify(&secret, stored_hash).await?;
-        let (Some(user), Some(stored_hash), true) = (&user, stored_hash, verification.matches) else {
-            tracing::info!(target: "security", event = "login_failed", user = user.as_ref().map(|user| user.id.as_str()));
+        let Some(Verified { user, hash: stored_hash, needs_rehash }) =
+            verified(&identity, account, &secret).await?
+        else {
             return Err(wrong_credentials().into());
         };
-        if user.blocked {
-            tracing::info!(target: "security", event = "login_of_blocked_user", user = %user.id);
-            return Err(wrong_credentials().into());
-        }
 
         let scope = identity.user_scope(&user.id, audience, scope.as_ref()).await?;
         let now = identity.inner.clock.now();
@@ -93,18 +87,101 @@ pub(crate) async fn log_in(identity: Identity, request: Request) -> Answer {
             digest: digest.as_bytes().to_vec(),
             expires_at: lifetimes.token_expires_at(now, session.expires_at),
         };
-        if !identity.inner.store.create_session_for_password(&session, &row, stored_hash).await? {
+        if !identity.inner.store.create_session_for_password(&session, &row, &stored_hash).await? {
             // The hash is another by now: a new password, or the same one hashed anew. Look again.
             continue;
         }
         tracing::info!(target: "security", event = "login", user = %user.id, session = %session.id);
         identity.succeeded(&buckets).await?;
-        if verification.needs_rehash {
-            rehash(&identity, &user.id, stored_hash, secret).await?;
+        if needs_rehash {
+            rehash(&identity, &user.id, &stored_hash, secret).await?;
         }
         return answer(&identity, &session, &scope, api.token_lifetime, &refresh, now);
     }
     Err(wrong_credentials().into())
+}
+
+/// A user whose password was just verified.
+struct Verified {
+    user: store::User,
+    /// The hash that it was verified with.
+    hash: String,
+    needs_rehash: bool,
+}
+
+/// Nobody for an unknown user, a wrong password and a blocked user; the log knows which.
+async fn verified(
+    identity: &Identity,
+    account: &str,
+    secret: &SecretString,
+) -> Result<Option<Verified>, Fault> {
+    let user = identity.inner.store.user_by_email(account).await?;
+    let stored_hash = user.as_ref().and_then(|user| user.password_hash.clone());
+    let verification = identity.verify(secret, stored_hash.as_deref()).await?;
+    match (user, stored_hash, verification.matches) {
+        (Some(user), Some(_), true) if user.blocked => {
+            tracing::info!(target: "security", event = "login_of_blocked_user", user = %user.id);
+            Ok(None)
+        }
+        (Some(user), Some(hash), true) => {
+            Ok(Some(Verified { user, hash, needs_rehash: verification.needs_rehash }))
+        }
+        (user, ..) => {
+            tracing::info!(target: "security", event = "login_failed", user = user.as_ref().map(|user| user.id.as_str()));
+            Ok(None)
+        }
+    }
+}
+
+/// What came of an address and a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordCheck {
+    /// It is this user.
+    User {
+        /// The user's id.
+        id: String,
+    },
+    /// An unknown user, a wrong password or a blocked user: nobody is told which.
+    Nobody,
+    /// Too many attempts.
+    TooMany {
+        /// Seconds to wait.
+        seconds: i64,
+    },
+}
+
+impl Identity {
+    /// The check of `POST /users/session` and its throttles, for a page of the issuer's own that keeps sessions of its own. What it
+    /// begins must count from before this check: a password that changes meanwhile ends it.
+    ///
+    /// # Errors
+    /// When the store fails, or hashing is busy.
+    pub async fn check_password(
+        &self,
+        request: &http::request::Parts,
+        email: &str,
+        password: &SecretString,
+    ) -> Result<PasswordCheck, Fault> {
+        let config = &self.inner.config;
+        if config.mode == crate::Mode::Delegated {
+            return Ok(PasswordCheck::Nobody);
+        }
+        let Ok(secret) = password::presented(&config.passwords, password.expose_secret()) else {
+            return Ok(PasswordCheck::Nobody);
+        };
+        let parsed = Email::parse(email).ok();
+        let account = parsed.as_ref().map_or(email, Email::canonical);
+        let address = client_address(&request.extensions, &request.headers, &config.trusted_proxies);
+        let buckets = throttle::login(account, address);
+        if let Some(seconds) = self.take(&buckets).await? {
+            return Ok(PasswordCheck::TooMany { seconds });
+        }
+        let Some(Verified { user, .. }) = verified(self, account, &secret).await? else {
+            return Ok(PasswordCheck::Nobody);
+        };
+        self.succeeded(&buckets).await?;
+        Ok(PasswordCheck::User { id: user.id })
+    }
 }
 
 /// The policy has risen since the password was hashed. Whoever is second changes nothing.

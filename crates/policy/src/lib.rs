@@ -20,6 +20,7 @@ mod conflict;
 mod cors;
 mod explain;
 mod openapi;
+mod own_form;
 mod path;
 mod pattern;
 mod permit;
@@ -40,6 +41,7 @@ pub use cors::{
 };
 pub use explain::{Explanation, Question, Step, explain};
 pub use openapi::{OpenApi, OpenApiError, Unreachable};
+pub use own_form::is_own_form;
 pub use path::{Ambiguous, NormalPath, normalise};
 pub use pattern::{Pattern, PatternError};
 pub use permit::{Denial, Permit, authorize, authorize_origin};

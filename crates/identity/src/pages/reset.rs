@@ -109,22 +109,12 @@ pub(crate) async fn submit(identity: Identity, request: Request) -> Answer {
     })
 }
 
-/// Whether a browser says that the form came from our own page, or the request came from no browser.
-///
-/// Under `Referrer-Policy: no-referrer` browsers send `Origin: null` with our own form as well, so `null` counts only together with
-/// `Sec-Fetch-Site: same-origin`, which no page can forge.
+/// Whether the form came from our own page, or from no browser.
 fn is_own_form(headers: &http::HeaderMap, own_origin: &str) -> bool {
-    let origins = headers.get_all(ORIGIN).iter().count();
-    let fetch_site = HeaderName::from_static("sec-fetch-site");
-    let site = headers.contains_key(&fetch_site).then(|| single(headers, &fetch_site).unwrap_or_default());
-    let origin = (origins > 0).then(|| single(headers, &ORIGIN).unwrap_or_default());
-    match (site, origin) {
-        (None, None) => true,
-        (None, Some(origin)) => origin == own_origin,
-        (Some("same-origin"), None | Some("null")) => true,
-        (Some("same-origin"), Some(origin)) => origin == own_origin,
-        (Some(_), _) => false,
-    }
+    let values = |name: &HeaderName| -> Vec<&str> {
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect()
+    };
+    policy::is_own_form(&values(&ORIGIN), &values(&HeaderName::from_static("sec-fetch-site")), own_origin)
 }
 
 /// The only value of a name in form encoding; `None` when absent, repeated, or not UTF-8.
