@@ -1,5 +1,6 @@
 //! What can be reached, and by what means. Whatever a measure looks at, it looks at through here.
 
+pub(crate) mod detours;
 pub(crate) mod forge;
 pub(crate) mod http;
 pub(crate) mod inventory;
@@ -11,6 +12,7 @@ pub(crate) mod tokens;
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -33,6 +35,7 @@ pub(crate) struct World {
     pub(crate) now: i64,
     answers: OnceCell<Result<(), String>>,
     keys: OnceCell<Option<Value>>,
+    id_token: OnceCell<Option<SecretString>>,
     matrix: OnceCell<Matrix>,
     begun: OnceCell<Result<Begun, String>>,
     scans: OnceCell<Vec<Scan>>,
@@ -59,6 +62,7 @@ impl World {
             config,
             answers: OnceCell::new(),
             keys: OnceCell::new(),
+            id_token: OnceCell::new(),
             matrix: OnceCell::new(),
             begun: OnceCell::new(),
             scans: OnceCell::new(),
@@ -87,6 +91,11 @@ impl World {
             self.http.send(Probe::new("GET", url)).await.ok().filter(|answer| answer.status == 200)?.json()
         });
         keys.await.as_ref()
+    }
+
+    /// An ID token of the auditor's own user; none where the issuer gives it none.
+    pub(crate) async fn id_token(&self) -> Option<&SecretString> {
+        self.id_token.get_or_init(|| self.tokens.id_token(&self.config, &self.http)).await.as_ref()
     }
 
     /// Every endpoint against every attempt, sent once a run.

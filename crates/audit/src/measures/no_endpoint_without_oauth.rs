@@ -5,16 +5,21 @@ use crate::evidence::Evidence;
 use crate::measures::refusal;
 use crate::report::Claim;
 use crate::world::World;
+use crate::world::detours::Detour;
 use crate::world::forge::Forgery;
 use crate::world::inventory::Endpoint;
 use crate::world::matrix::Attempt;
 
 /// Every forgery.
-pub(crate) const FORGED: [Attempt; 4] = [
+pub(crate) const FORGED: [Attempt; 8] = [
     Attempt::Forged(Forgery::Garbage),
     Attempt::Forged(Forgery::FlippedSignature),
     Attempt::Forged(Forgery::AlgorithmNone),
     Attempt::Forged(Forgery::PublicKeyAsSecret),
+    Attempt::Forged(Forgery::StrangersKey),
+    Attempt::Forged(Forgery::UnknownKey),
+    Attempt::Forged(Forgery::EmbeddedKey),
+    Attempt::Forged(Forgery::OtherIssuer),
 ];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
@@ -36,6 +41,12 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         "tokens_for_another_audience_are_refused",
         &rows(&[Attempt::WrongAudience]),
         "compare aud with gateway.audience",
+    ));
+    let detours: Vec<Attempt> = Detour::ALL.into_iter().map(Attempt::Detour).collect();
+    claims.push(refusal::claim(
+        "a_path_written_otherwise_is_refused",
+        &rows(&detours),
+        "decide by the path that the backend will see: decode it once, refuse what is ambiguous, ignore override headers",
     ));
     claims.push(api_key(world, &rows(&[Attempt::ApiKey])));
     claims.push(refusal::backend(world.config.backend.is_some(), inventory, matrix, closed));

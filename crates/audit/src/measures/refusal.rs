@@ -67,9 +67,15 @@ impl Row<'_> {
             }
             Err(why) => return Shown::Unclear(why.to_owned()),
         };
-        let judges_the_token =
-            matches!(self.attempt, Attempt::Forged(_) | Attempt::Expired | Attempt::WrongAudience);
+        let judges_the_token = matches!(
+            self.attempt,
+            Attempt::Forged(_) | Attempt::Expired | Attempt::WrongAudience | Attempt::IdToken
+        );
+        let written_otherwise = matches!(self.attempt, Attempt::Detour(_));
         match answer.status {
+            101 => Shown::LetIn("it was let in"),
+            // Another address was named and nothing served; what is there is tried for itself.
+            300..=399 | 406..=428 if written_otherwise => self.with_control("refused"),
             200..=399 => Shown::LetIn("it was let in"),
             401 if self.attempt == Attempt::MissingScope => {
                 Shown::Unclear("the good token itself was answered 401".into())
@@ -78,6 +84,7 @@ impl Row<'_> {
                 Shown::LetIn("it was believed, and refused for its scope alone")
             }
             401 | 403 => self.with_control("refused"),
+            400 | 404 | 405 if written_otherwise => self.with_control("refused"),
             other if self.attempt == Attempt::PastTheGateway && self.right == Some(other) => {
                 Shown::LetIn("the backend answered as it answers the right token")
             }

@@ -1,7 +1,11 @@
 //! Tokens that must be refused, made here from a good one by a few plain lines; the auditor shares no code with the
 //! server, so it shares none of its mistakes.
 
-use aws_lc_rs::hmac;
+use std::sync::OnceLock;
+
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,11 +22,30 @@ pub(crate) enum Forgery {
     AlgorithmNone,
     /// HS256, its secret the issuer's public key (RFC 8725 section 2.1).
     PublicKeyAsSecret,
+    /// Signed again by a key of our own, under the issuer's `kid`.
+    StrangersKey,
+    /// The same under a `kid` that the issuer does not publish.
+    UnknownKey,
+    /// The same with our own public key in its header (RFC 8725 section 3.10; CWE-347).
+    EmbeddedKey,
+    /// The same in the name of an issuer that nobody trusts.
+    OtherIssuer,
 }
 
+/// Whose token a forged one of [`Forgery::OtherIssuer`] says it is.
+const STRANGER: &str = "https://attacker.example/";
+
 impl Forgery {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Garbage, Self::FlippedSignature, Self::AlgorithmNone, Self::PublicKeyAsSecret];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Garbage,
+        Self::FlippedSignature,
+        Self::AlgorithmNone,
+        Self::PublicKeyAsSecret,
+        Self::StrangersKey,
+        Self::UnknownKey,
+        Self::EmbeddedKey,
+        Self::OtherIssuer,
+    ];
 
     pub(crate) fn words(self) -> &'static str {
         match self {
@@ -30,6 +53,10 @@ impl Forgery {
             Self::FlippedSignature => "a good token with its signature changed",
             Self::AlgorithmNone => "a good token with alg none and no signature",
             Self::PublicKeyAsSecret => "a good token signed with HS256 and the issuer's public key",
+            Self::StrangersKey => "a good token signed again by a stranger's key",
+            Self::UnknownKey => "a token under a key that the issuer does not publish",
+            Self::EmbeddedKey => "a token that brings its own key",
+            Self::OtherIssuer => "a token in another issuer's name",
         }
     }
 }
@@ -57,6 +84,16 @@ pub(crate) fn forge(forgery: Forgery, good: &SecretString, keys: Option<&Value>)
             let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), signed.as_bytes());
             format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
         }
+        Forgery::StrangersKey => by_a_stranger(header, payload?, |_| {})?,
+        Forgery::UnknownKey => by_a_stranger(header, payload?, |header| {
+            header.insert("kid".into(), json!("portcullis-audit-unknown"));
+        })?,
+        Forgery::EmbeddedKey => by_a_stranger(header, payload?, bring_the_key)?,
+        Forgery::OtherIssuer => {
+            let mut claims = claims(good)?;
+            claims.as_object_mut()?.insert("iss".into(), json!(STRANGER));
+            by_a_stranger(header, &URL_SAFE_NO_PAD.encode(claims.to_string()), bring_the_key)?
+        }
     };
     Some(forged.into())
 }
@@ -65,6 +102,38 @@ pub(crate) fn forge(forgery: Forgery, good: &SecretString, keys: Option<&Value>)
 pub(crate) fn claims(token: &SecretString) -> Option<Value> {
     let payload = token.expose_secret().split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok().filter(Value::is_object)
+}
+
+/// The auditor's own key, which no issuer publishes: one a process, because making it takes a moment.
+fn stranger() -> Option<&'static RsaKeyPair> {
+    static KEY: OnceLock<Option<RsaKeyPair>> = OnceLock::new();
+    KEY.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).ok()).as_ref()
+}
+
+/// This payload under a header that `change` has changed, signed with RS256 by the auditor's own key.
+fn by_a_stranger(
+    header: &str,
+    payload: &str,
+    change: impl FnOnce(&mut serde_json::Map<String, Value>),
+) -> Option<String> {
+    let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    header.as_object_mut()?.insert("alg".into(), json!("RS256"));
+    change(header.as_object_mut()?);
+    let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header.to_string()));
+    let key = stranger()?;
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &rand::SystemRandom::new(), signed.as_bytes(), &mut signature).ok()?;
+    Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// Puts the auditor's own public key into a header, and takes the issuer's name for its key out.
+fn bring_the_key(header: &mut serde_json::Map<String, Value>) {
+    let Some(key) = stranger().map(RsaKeyPair::public_key) else { return };
+    let number = |bytes: &[u8]| json!(URL_SAFE_NO_PAD.encode(bytes));
+    let n = number(key.modulus().big_endian_without_leading_zero());
+    let e = number(key.exponent().big_endian_without_leading_zero());
+    header.insert("jwk".into(), json!({"kty": "RSA", "n": n, "e": e}));
+    header.remove("kid");
 }
 
 fn with_algorithm(header: &str, algorithm: &str) -> Option<String> {
@@ -137,10 +206,25 @@ mod tests {
         for forgery in Forgery::ALL {
             let forged = forge(forgery, &good(), Some(&keys())).unwrap();
             assert_ne!(forged.expose_secret(), good().expose_secret(), "{forgery:?}");
-            if forgery != Forgery::Garbage {
-                assert_eq!(claims(&forged), claims(&good()), "{forgery:?}");
+            match forgery {
+                Forgery::Garbage => {}
+                Forgery::OtherIssuer => assert_eq!(claims(&forged).unwrap()["iss"], STRANGER),
+                _ => assert_eq!(claims(&forged), claims(&good()), "{forgery:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_strangers_token_verifies_with_the_key_that_it_brings() {
+        use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+        let token = forge(Forgery::EmbeddedKey, &good(), None).unwrap();
+        let (signed, signature) = token.expose_secret().rsplit_once('.').unwrap();
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap();
+        let header: Value = serde_json::from_slice(&decode(signed.split('.').next().unwrap())).unwrap();
+        let number = |name: &str| decode(header["jwk"][name].as_str().unwrap());
+        let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+        key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &decode(signature)).unwrap();
+        assert!(header.get("kid").is_none());
     }
 
     #[test]

@@ -86,6 +86,10 @@ impl Probe {
         Self { method, url: url.into(), headers: Vec::new(), credential: None, body: None }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Adds a header; two of one name are sent twice.
     #[must_use]
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -1,11 +1,13 @@
-//! Every endpoint against every attempt: no token, forged, expired, for another audience, without the scope, of the
-//! wrong kind of caller, an old API key, past the gateway, and the right one. Sent once, judged by several measures.
+//! Every endpoint against every attempt: no token, forged, expired, for another audience, an ID token, without the scope,
+//! of the wrong kind of caller, an old API key, the path written otherwise, past the gateway, and the right one. Sent
+//! once, judged by several measures.
 //!
 //! No unsafe method is ever sent with a token that would let it through: forged tokens for POST, PUT, PATCH and
 //! DELETE are forged from a token without the scope, so that a server that believes them still answers 403.
 
 use crate::config::{Access, Caller};
 use crate::world::World;
+use crate::world::detours::Detour;
 use crate::world::forge::{self, Forgery};
 use crate::world::http::{Answer, Credential, Probe, Sent};
 use crate::world::inventory::{Endpoint, Source};
@@ -19,9 +21,13 @@ pub(crate) enum Attempt {
     Forged(Forgery),
     Expired,
     WrongAudience,
+    /// Said to whom it speaks of the user, not to an API (OpenID Connect Core section 2).
+    IdToken,
     MissingScope,
     WrongCaller,
     ApiKey,
+    /// The same endpoint written otherwise, without a token.
+    Detour(Detour),
     /// The backend's own address, without a token.
     PastTheGateway,
     /// The one that should be let in; reading methods alone.
@@ -35,9 +41,11 @@ impl Attempt {
             Self::Forged(forgery) => forgery.words(),
             Self::Expired => "an expired token",
             Self::WrongAudience => "a token for another audience",
+            Self::IdToken => "an ID token",
             Self::MissingScope => "a good token without the scope",
             Self::WrongCaller => "a token of the wrong kind of caller",
             Self::ApiKey => "an old API key",
+            Self::Detour(detour) => detour.words(),
             Self::PastTheGateway => "no token, at the backend's own address",
             Self::Right => "the right token",
         }
@@ -130,9 +138,13 @@ struct Planned {
 
 pub(crate) async fn observe(world: &World) -> Matrix {
     let mut planned = Vec::new();
-    for (at, endpoint) in world.inventory.endpoints.iter().enumerate() {
+    let endpoints = &world.inventory.endpoints;
+    let open = endpoints.iter().find(|endpoint| endpoint.is_public() && endpoint.is_safe());
+    let open = open.map_or("/", |endpoint| endpoint.path.as_str());
+    for (at, endpoint) in endpoints.iter().enumerate() {
         if !endpoint.is_public() {
             plan(world, at, endpoint, &mut planned).await;
+            detours(world, at, endpoint, open, &mut planned);
         }
     }
     let probes = planned.iter().filter_map(|plan| plan.probe.as_ref().ok().cloned()).collect();
@@ -201,6 +213,9 @@ async fn plan(world: &World, at: usize, endpoint: &Endpoint, planned: &mut Vec<P
             add(Attempt::WrongAudience, credential.map(Some), true);
         }
     }
+    if safe && let Some(token) = world.id_token().await {
+        add(Attempt::IdToken, Ok(Some(Credential::bearer(token, "an ID token"))), true);
+    }
     // A session's token always has the scopes of its own user: there is none without.
     let always_had = endpoint.source == Source::SessionApi && kind == Caller::User && lacking.is_err();
     if !endpoint.scopes().is_empty() && !always_had {
@@ -229,6 +244,27 @@ async fn plan(world: &World, at: usize, endpoint: &Endpoint, planned: &mut Vec<P
         let right = right.map(|token| Some(token.credential()));
         let probe = right.map(|credential| Probe::new(&endpoint.method, endpoint.url()).with(credential));
         planned.push(Planned { endpoint: at, attempt: Attempt::Right, probe, alone: true });
+    }
+}
+
+/// The endpoint written otherwise; not where that is the path of an endpoint that needs no token.
+fn detours(world: &World, at: usize, endpoint: &Endpoint, open: &str, planned: &mut Vec<Planned>) {
+    if endpoint.access == Access::Denied {
+        return;
+    }
+    let public: Vec<String> =
+        world.inventory.endpoints.iter().filter(|e| e.is_public()).map(Endpoint::url).collect();
+    for detour in Detour::ALL {
+        if let Some(probe) =
+            detour.probe(endpoint, open).filter(|probe| !public.iter().any(|url| url == probe.url()))
+        {
+            planned.push(Planned {
+                endpoint: at,
+                attempt: Attempt::Detour(detour),
+                probe: Ok(probe),
+                alone: true,
+            });
+        }
     }
 }
 

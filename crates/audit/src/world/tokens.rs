@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::config::{Caller, Config};
+use crate::config::{Caller, Config, Mode, UserCredentials};
 use crate::world::forge;
 use crate::world::http::{Answer, Credential, Http, Probe};
 
@@ -149,8 +149,65 @@ impl Tokens {
     async fn user(&self, config: &Config, http: &Http, audience: &str, scopes: &Scopes) -> Had {
         let user = config.user.as_ref().ok_or("no user of the auditor's own ([audit] user_email)")?;
         let password = user.password.expose_secret();
+        if config.mode == Mode::Delegated {
+            return self.at_the_foreign_issuer(config, http, user, audience, scopes).await;
+        }
         let answer = self.log_in(config, http, &user.email, password, Some((audience, scopes))).await?;
         token_of(&answer, Caller::User, scopes, "POST /users/session")
+    }
+
+    /// An ID token for the auditor's user, by the password grant with `openid` (RFC 6749 section 4.3): where a tenant still
+    /// serves that. None is no fault: few issuers do.
+    pub(crate) async fn id_token(&self, config: &Config, http: &Http) -> Option<SecretString> {
+        let (client, user) = (config.client.as_ref()?, config.user.as_ref()?);
+        let issuer = match config.mode {
+            Mode::Delegated => config.foreign_issuers.first().unwrap_or(&config.issuer),
+            Mode::Own => &config.issuer,
+        };
+        let probe = Probe::new("POST", format!("{issuer}oauth/token")).form(&[
+            ("grant_type", "password"),
+            ("client_id", &client.id),
+            ("client_secret", client.secret.expose_secret()),
+            ("username", &user.email),
+            ("password", user.password.expose_secret()),
+            ("audience", &config.audience),
+            ("scope", "openid"),
+        ]);
+        let answer = http.send(probe).await.ok().filter(|answer| answer.status == 200)?;
+        Some(answer.json()?.get("id_token")?.as_str()?.to_owned().into())
+    }
+
+    /// A user's token where users live at a foreign issuer: its password grant, with the auditor's own client there.
+    async fn at_the_foreign_issuer(
+        &self,
+        config: &Config,
+        http: &Http,
+        user: &UserCredentials,
+        audience: &str,
+        scopes: &Scopes,
+    ) -> Had {
+        let client = config.client.as_ref().ok_or("no client of the auditor's own ([audit] client_id)")?;
+        let issuer = config.foreign_issuers.first().unwrap_or(&config.issuer);
+        let scope = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let mut fields = vec![
+            ("grant_type", "password"),
+            ("client_id", client.id.as_str()),
+            ("client_secret", client.secret.expose_secret()),
+            ("username", user.email.as_str()),
+            ("password", user.password.expose_secret()),
+            ("audience", audience),
+        ];
+        if !scope.is_empty() {
+            fields.push(("scope", &scope));
+        }
+        let probe = Probe::new("POST", format!("{issuer}oauth/token")).form(&fields);
+        let answer = http.send(probe).await.map_err(|error| format!("POST {issuer}oauth/token: {error}"))?;
+        token_of(&answer, Caller::User, scopes, &format!("POST {issuer}oauth/token"))
+    }
+
+    /// Every token that this run was given.
+    pub(crate) async fn seen(&self) -> Vec<Arc<Token>> {
+        self.had.lock().await.iter().filter_map(|(.., had)| had.as_ref().ok().cloned()).collect()
     }
 
     /// `POST /users/session`, with a client's token where one is wanted.
