@@ -1,4 +1,5 @@
-//! Administration: APIs, roles, applications, users and API keys, one by one or declared in a file.
+//! Administration: APIs, roles, applications, users and API keys, one by one or declared in a file; and the console that shows the
+//! auditor's measures.
 //!
 //! Every function takes the store, typed input, `now` (Unix seconds) and fresh random bytes, and gives a typed result that serialises
 //! to JSON. A secret is in a result once, when it was made; the store has its digest alone. The server that runs beside sees
@@ -8,6 +9,7 @@ pub mod api_keys;
 pub mod apis;
 pub mod applications;
 pub mod apply;
+pub mod console;
 pub mod declared;
 pub mod plan;
 pub mod roles;

@@ -2,5 +2,6 @@
 
 mod api_keys;
 mod apply;
+mod console;
 mod nouns;
 mod world;
