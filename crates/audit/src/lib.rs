@@ -11,6 +11,7 @@
 mod addresses;
 pub mod config;
 mod database;
+pub mod dependencies;
 pub mod document;
 pub mod evidence;
 mod exercise;
@@ -18,6 +19,7 @@ pub mod measures;
 mod names;
 pub mod probe;
 pub mod report;
+pub mod scan;
 mod schema;
 pub mod since;
 pub mod verdict;
@@ -32,8 +34,11 @@ pub use report::{Outcome, Report, exit_code};
 pub use schema::ReportError;
 pub use verdict::Verdict;
 
-use report::{Measure, Run};
+use report::{Asvs, Measure, Run};
 use world::World;
+
+/// How often a measure that takes long is heard of.
+const TELL_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Runs the selected measures, one after the other, and tells `progress` before each. Never fails: what could not be
 /// looked at is `not_proven`. At the end it keeps tokens for the next run and deletes its throw-away user.
@@ -44,7 +49,11 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
     let mut measures = Vec::new();
     for (done, id) in selected.iter().copied().enumerate() {
         progress(Progress { done, total: selected.len(), what: format!("{id} {}", id.sentence()) });
-        let claims = measures::observe(id, &world).await;
+        let mut claims = told(id, &world, |what| {
+            progress(Progress { done, total: selected.len(), what });
+        })
+        .await;
+        claims.iter_mut().for_each(|claim| measures::claimed::fill(id, claim));
         let line = document.as_ref().and_then(|document| document.line_of(id));
         let mut measure = Measure {
             id,
@@ -63,12 +72,14 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
     progress(Progress { done: selected.len(), total: selected.len(), what: "done".into() });
     let mut notes = notes(&world.config);
     notes.extend(world.keep().await);
+    let drawn = world.sent().map(|matrix| measures::drawn(&world.inventory, matrix));
     world.clean_up().await;
     let vantages: BTreeSet<_> = measures
         .iter()
         .flat_map(|measure| &measure.claims)
         .flat_map(|claim| claim.evidence.iter().map(|evidence| evidence.vantage))
         .collect();
+    let asvs = Some(Asvs::of(&measures));
     Report {
         schema: report::SCHEMA,
         run: Run {
@@ -88,9 +99,24 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
         regressions: Vec::new(),
         drift: Vec::new(),
         waivers: Vec::new(),
-        matrix: None,
-        asvs: None,
+        matrix: drawn,
+        asvs,
         signature: None,
+    }
+}
+
+/// One measure's claims; while it looks, `tell` hears how many requests it has sent.
+async fn told(id: MeasureId, world: &World, tell: impl Fn(String)) -> Vec<report::Claim> {
+    let before = world.http.sent();
+    let mut looking = std::pin::pin!(measures::observe(id, world));
+    loop {
+        match tokio::time::timeout(TELL_EVERY, &mut looking).await {
+            Ok(claims) => return claims,
+            Err(_) => {
+                let sent = world.http.sent().saturating_sub(before);
+                tell(format!("{id} {}: {sent} requests", id.sentence()));
+            }
+        }
     }
 }
 

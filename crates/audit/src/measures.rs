@@ -1,9 +1,12 @@
 //! The measures of the contract. Each has a file that says its claim in words; `observe` looks, `judge` is pure.
 
+pub(crate) mod claimed;
 mod client_endpoints_need_a_clients_token;
 mod database_is_network_isolated;
 mod database_password_is_rotated;
 mod database_requires_a_strong_password;
+mod dependencies_are_kept_current;
+mod foreign_issuer_looks_after_users;
 mod frontend_origin_alone;
 mod no_endpoint_without_oauth;
 pub(crate) mod not_measured;
@@ -17,11 +20,16 @@ mod user_endpoints_need_a_users_token;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::world::World;
 
+pub(crate) use refusal::drawn;
+
 /// The one claim of a measure that could not be tried, since nobody is there.
 const ANSWERS: &str = "the_server_answers";
+/// What any measure can claim.
+pub(crate) const ANY: &[Claimed] = &[claimed(ANSWERS, "somebody answers at the target and at the issuer", &[], &[])];
 
 /// The contract's ids, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +49,20 @@ pub enum MeasureId {
     A10,
     N1,
     N2,
+    X1,
+    X2,
+    X3,
+    X4,
+    X5,
+    X6,
+    X7,
+    X8,
+    X9,
+    X10,
+    X11,
+    X12,
+    X13,
+    X14,
 }
 
 impl MeasureId {
@@ -61,6 +83,12 @@ impl MeasureId {
         Self::N1,
         Self::N2,
     ];
+
+    /// Whether no document asks for it: it is shown in a section of its own.
+    #[must_use]
+    pub fn is_beyond(self) -> bool {
+        self.as_str().starts_with('X')
+    }
 
     /// The id as it is written; any case.
     #[must_use]
@@ -86,6 +114,20 @@ impl MeasureId {
             Self::A10 => "A10",
             Self::N1 => "N1",
             Self::N2 => "N2",
+            Self::X1 => "X1",
+            Self::X2 => "X2",
+            Self::X3 => "X3",
+            Self::X4 => "X4",
+            Self::X5 => "X5",
+            Self::X6 => "X6",
+            Self::X7 => "X7",
+            Self::X8 => "X8",
+            Self::X9 => "X9",
+            Self::X10 => "X10",
+            Self::X11 => "X11",
+            Self::X12 => "X12",
+            Self::X13 => "X13",
+            Self::X14 => "X14",
         }
     }
 
@@ -112,6 +154,20 @@ impl MeasureId {
             Self::A10 => "the JWT expires in time",
             Self::N1 => "the database is network-isolated",
             Self::N2 => "CORS lets in the frontend's origin only",
+            Self::X1 => "TLS and HSTS guard every address",
+            Self::X2 => "every answer carries its security headers",
+            Self::X3 => "cookies are out of reach of scripts and of other sites",
+            Self::X4 => "guessing is throttled",
+            Self::X5 => "nobody can find out who has an account",
+            Self::X6 => "sessions end when they should",
+            Self::X7 => "backups can be restored",
+            Self::X8 => "no request can be smuggled into another",
+            Self::X9 => "no header that a stranger sends is believed",
+            Self::X10 => "what fooled other proxies does not fool this one",
+            Self::X11 => "published keys and metadata are sound",
+            Self::X12 => "nothing is served that was not meant to be",
+            Self::X13 => "passwords are chosen by good rules",
+            Self::X14 => "input is checked",
         }
     }
 }
@@ -138,11 +194,36 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::A5 => no_endpoint_without_oauth::claims(world).await,
         MeasureId::A6 => client_endpoints_need_a_clients_token::claims(world).await,
         MeasureId::A7 => user_endpoints_need_a_users_token::claims(world).await,
+        MeasureId::A8 => foreign_issuer_looks_after_users::claims(world).await,
         MeasureId::A9 => scope_guards_every_endpoint::claims(world).await,
         MeasureId::A10 => token_expires_in_time::claims(world).await,
         MeasureId::N1 => database_is_network_isolated::claims(world).await,
         MeasureId::N2 => frontend_origin_alone::claims(world).await,
-        MeasureId::G1 | MeasureId::G2 | MeasureId::A8 => not_measured::claims(id, &world.config),
+        MeasureId::G1 => not_measured::claims(),
+        MeasureId::G2 => dependencies_are_kept_current::claims(world).await,
+        // In no run until they are built: `ALL` does not have them.
+        _ => Vec::new(),
+    }
+}
+
+/// What a measure can claim.
+pub(crate) fn claims_of(id: MeasureId) -> &'static [Claimed] {
+    match id {
+        MeasureId::A1 => passwords_are_hashed::CLAIMS,
+        MeasureId::A2 => password_is_reset_by_mail::CLAIMS,
+        MeasureId::A3 => database_requires_a_strong_password::CLAIMS,
+        MeasureId::A4 => database_password_is_rotated::CLAIMS,
+        MeasureId::A5 => no_endpoint_without_oauth::CLAIMS,
+        MeasureId::A6 => client_endpoints_need_a_clients_token::CLAIMS,
+        MeasureId::A7 => user_endpoints_need_a_users_token::CLAIMS,
+        MeasureId::A8 => foreign_issuer_looks_after_users::CLAIMS,
+        MeasureId::A9 => scope_guards_every_endpoint::CLAIMS,
+        MeasureId::A10 => token_expires_in_time::CLAIMS,
+        MeasureId::N1 => database_is_network_isolated::CLAIMS,
+        MeasureId::N2 => frontend_origin_alone::CLAIMS,
+        MeasureId::G1 => not_measured::CLAIMS,
+        MeasureId::G2 => dependencies_are_kept_current::CLAIMS,
+        _ => &[],
     }
 }
 

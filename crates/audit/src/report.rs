@@ -1,15 +1,29 @@
-//! The report, and the three forms it is printed in.
+//! The report, and the forms it is printed in ([`Form`]).
 
-mod asvs;
+pub(crate) mod asvs;
+pub mod badge;
+pub mod difference;
 mod drift;
+mod form;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 mod matrix;
+pub mod oscal;
+mod overview;
+pub mod picture;
+pub mod prometheus;
+#[cfg(test)]
+mod sample;
+pub mod sarif;
+mod shown;
 pub mod text;
 mod waiver;
 
 pub use asvs::{Answered, Asvs};
 pub use drift::{Change, Drift};
+pub use form::{Form, Rendering, render};
 pub use matrix::{Cell, Matrix, Row};
 pub use waiver::Waiver;
 
@@ -222,6 +236,13 @@ pub(crate) fn summary(measure: &Measure) -> String {
     format!("{}: {seen}{control}{more}", claim.id.replace('_', " "))
 }
 
+/// Hex SHA-256: a report's digest, a finding's fingerprint.
+#[must_use]
+pub fn hex_sha256(bytes: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// RFC 3339 in UTC.
 pub(crate) fn rfc3339(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -347,73 +368,27 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_line_is_ticked_or_open_with_its_successor_and_says_so() {
-        use MeasureId::{A5, A6};
-        use Verdict::{NotProven, Pass, Superseded};
-        let source = "- [ ] Partners call with an API key.\n  - [ ] Replaced by client credentials.\n";
-        let document = crate::Document::parse(source);
-        let said = |verdicts: &[(MeasureId, Verdict)]| {
-            let text = markdown::render(Some(&document), &report(verdicts), &[]);
-            assert_eq!(crate::Document::parse(&text).lines().len(), 2, "evidence is no line: {text}");
-            text.lines().take(2).collect::<Vec<_>>().join("\n")
-        };
-        assert_eq!(
-            said(&[(A5, Superseded), (A6, Pass)]),
-            "- [x] Partners call with an API key.\n  - Evidence: A5 superseded; replaced by line 2, which is ticked"
-        );
-        assert_eq!(
-            said(&[(A5, NotProven), (A6, Pass)]),
-            "- [ ] Partners call with an API key.\n  - Evidence: A5 not_proven; replaced by line 2, which is open"
-        );
-        assert!(said(&[]).ends_with("A5 was not in this run; replaced by line 2, which is open"));
-        let nothing = crate::Document::parse("- [ ] Lunch.\n  - [ ] Replaced by client credentials.\n");
-        let text = markdown::render(Some(&nothing), &report(&[]), &[]);
-        assert!(
-            text.contains("no measure stands for this line; replaced by line 2, which is open"),
-            "{text}"
-        );
-        assert_eq!(crate::Document::parse(&text), nothing, "written back and read again, nothing grows");
-    }
-
-    #[test]
     fn what_is_not_built_reads_well() {
         let mut report = report(&[(MeasureId::G1, Verdict::NotProven)]);
         let config = crate::Config::new("http://t", "http://i/", "a", std::sync::Arc::new(|| 0));
-        report.measures[0].claims = crate::measures::not_measured::claims(MeasureId::G1, &config);
+        report.measures[0].claims = crate::measures::not_measured::claims();
         let text = markdown::render(None, &report, &[]);
-        assert!(text.ends_with("- Evidence: G1 not_proven: not measured by this version\n"), "{text}");
-    }
-
-    #[test]
-    fn a_line_of_several_environments_wants_a_report_of_each() {
-        let document = crate::Document::parse("- [x] The database is private on prod and staging.");
-        let of = |environment: &str| {
-            let mut report = report(&[(MeasureId::N1, Verdict::Pass)]);
-            report.run.environment = environment.into();
-            report
-        };
-        let ticked =
-            |with: &[Report]| markdown::render(Some(&document), &of("production"), with).starts_with("- [x]");
-        assert!(!ticked(&[]));
-        assert!(ticked(&[of("staging")]));
-        let mut old = of("staging");
-        old.run.started_at = -40 * 86_400;
-        assert!(!ticked(&[old]));
+        assert!(text.contains("| ? not proven | G1 |") && text.contains("| not measured by this version |"), "{text}");
     }
 
     #[test]
     fn text_is_coloured_only_when_asked() {
         let report = report(&[(MeasureId::N2, Verdict::Fail)]);
-        assert!(!text::render(&report, false).contains('\u{1b}'));
-        assert!(text::render(&report, true).contains("\u{1b}[31mfail"));
-        assert!(text::render(&report, false).contains("1 fail"));
+        assert!(!text::render(&report, None, false).contains('\u{1b}'));
+        assert!(text::render(&report, None, true).contains("\u{1b}[31mfail"));
+        assert!(text::render(&report, None, false).contains("1 fail"));
     }
 
     #[test]
     fn text_shows_the_challenge() {
         let mut report = report(&[(MeasureId::N2, Verdict::Fail)]);
-        assert!(!text::render(&report, false).contains("challenge"));
+        assert!(!text::render(&report, None, false).contains("challenge"));
         report.run.challenge = Some("7f3a".into());
-        assert!(text::render(&report, false).contains("challenge: 7f3a\n"));
+        assert!(text::render(&report, None, false).contains("challenge: 7f3a\n"));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::config::{Access, Caller};
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::measures::no_endpoint_without_oauth::FORGED;
 use crate::measures::refusal;
 use crate::report::Claim;
@@ -10,6 +11,48 @@ use crate::verdict::Verdict;
 use crate::world::World;
 use crate::world::inventory::{Endpoint, Inventory};
 use crate::world::matrix::Attempt;
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    refusal::KNOWN,
+    claimed(
+        "no_client_endpoint_answers_without_a_token",
+        "no client's endpoint serves anybody who brings no token",
+        &["V8.2.1"],
+        &[306],
+    ),
+    claimed(
+        "forged_tokens_are_refused",
+        "no client's endpoint believes a token that was forged",
+        &["V9.1.1", "V9.1.2"],
+        &[347],
+    ),
+    claimed(
+        "tokens_for_another_audience_are_refused",
+        "no client's endpoint takes a token that was made for another audience",
+        &["V9.2.3", "V10.3.1"],
+        &[863],
+    ),
+    claimed(
+        "a_users_token_is_refused",
+        "no client's endpoint takes a user's token",
+        &["V8.2.1", "V10.3.2"],
+        &[863],
+    ),
+    claimed(
+        "a_clients_token_is_let_in",
+        "clients' endpoints let in the right client's token",
+        &["V10.3.2"],
+        &[],
+    ),
+    claimed(
+        "no_endpoint_is_declared_public",
+        "no endpoint is declared public; those that are have a reason each",
+        &["V8.1.1"],
+        &[862],
+    ),
+    refusal::BACKEND,
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let (inventory, matrix) = (&world.inventory, world.matrix().await);

@@ -15,6 +15,7 @@ use crate::addresses::{Reach, reach};
 use crate::database::postgres::reason;
 use crate::database::targets::{Target, targets};
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::names::{Names, Resolved};
 use crate::probe::{Endpoint, UsageError};
 use crate::report::Claim;
@@ -34,6 +35,31 @@ pub(crate) enum Place {
     /// The URL does not say, or says several.
     Unclear(String),
 }
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed("the_database_is_closed_from_outside", "no database is reached from outside", &[], &[668]),
+    claimed("name_is_private", "the database's name leads to private addresses alone", &[], &[668]),
+    claimed("is_closed_from_outside", "a probe in another network finds the database closed", &[], &[668]),
+    claimed(
+        "server_stands_in_a_private_network",
+        "the server says itself that it stands in a private network",
+        &[],
+        &[668],
+    ),
+    claimed(
+        "no_service_of_the_environment_has_a_tcp_proxy",
+        "the platform offers no service of the environment to the internet by TCP",
+        &[],
+        &[668],
+    ),
+    claimed(
+        "development_is_development",
+        "what is called development here is called so by the platform",
+        &[],
+        &[],
+    ),
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let config = &world.config;

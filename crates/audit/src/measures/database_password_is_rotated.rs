@@ -13,6 +13,7 @@ use crate::database::targets::{Target, targets};
 use crate::document::duration;
 use crate::evidence::Evidence;
 use crate::measures::MeasureId;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::world::World;
 
@@ -29,6 +30,47 @@ pub(crate) fn value(config: &Config) -> Option<String> {
     }
     (!values.is_empty()).then(|| values.join("; "))
 }
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed(
+        "x_agrees_with_the_document",
+        "the document promises no shorter a time than the configuration",
+        &[],
+        &[],
+    ),
+    claimed(
+        "every_password_is_younger_than_x",
+        "every role that can log in has a password younger than X",
+        &["V13.3.4", "V13.2.1"],
+        &[262, 263],
+    ),
+    claimed(
+        "the_ledger_speaks_of_the_passwords_in_use",
+        "the passwords in use are those that the ledger speaks of",
+        &["V13.3.4"],
+        &[],
+    ),
+    claimed("no_password_came_back", "no password was ever used twice", &["V13.3.4"], &[262]),
+    claimed(
+        "replaced_credentials_are_dead",
+        "credentials that were replaced log in no more and have no session",
+        &["V13.3.4"],
+        &[613, 262],
+    ),
+    claimed(
+        "the_server_ends_old_passwords",
+        "the server itself refuses a password that is too old",
+        &["V13.3.4"],
+        &[262],
+    ),
+    claimed(
+        "the_steward_saw_the_previous_password_refused",
+        "the steward's journal does not say that the previous password still works",
+        &[],
+        &[],
+    ),
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let targets = targets(&world.config);

@@ -16,10 +16,78 @@ use crate::database::credentials::Credentials;
 use crate::database::postgres;
 use crate::database::targets::{Target, targets};
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::probe::endpoint::percent_decoded;
 use crate::report::Claim;
 use crate::world::World;
 use strength::Given;
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed("a_wrong_password_is_refused", "the databases refuse a wrong password", &["V13.2.1"], &[287]),
+    claimed(
+        "wrong_password_is_refused",
+        "every role that can log in is refused with a wrong password",
+        &["V13.2.1"],
+        &[287, 306],
+    ),
+    claimed(
+        "no_password_is_its_roles_name",
+        "no role's password is its own name",
+        &["V13.2.3"],
+        &[521, 1392],
+    ),
+    claimed(
+        "every_login_wants_scram",
+        "every pair of role and database is asked for SCRAM, never for less",
+        &["V13.2.1", "V11.4.1"],
+        &[287, 522],
+    ),
+    claimed(
+        "every_password_is_strong",
+        "every role's password is made at random, or long, varied and free of names",
+        &["V13.2.3"],
+        &[521],
+    ),
+    claimed(
+        "passwords_are_stored_as_scram",
+        "every stored password is a SCRAM verifier of 4096 rounds or more",
+        &["V11.4.1"],
+        &[916, 328],
+    ),
+    claimed(
+        "rules_let_in_nobody_without_a_secret",
+        "no rule that can be reached lets in a remote address without a secret",
+        &["V13.2.1"],
+        &[306],
+    ),
+    claimed(
+        "role_is_not_powerful",
+        "the application's role has no power beyond its own data",
+        &["V13.2.2"],
+        &[250, 269],
+    ),
+    claimed("file_is_ciphertext", "the database's file is ciphertext", &["V11.3.2"], &[311]),
+    claimed(
+        "without_a_key_is_refused",
+        "the database's file does not open without a key",
+        &["V11.3.3"],
+        &[311],
+    ),
+    claimed(
+        "with_a_wrong_key_is_refused",
+        "the database's file does not open with a wrong key",
+        &["V11.3.3"],
+        &[311],
+    ),
+    claimed(
+        "file_is_its_owners_alone",
+        "nobody but its owner can read the database's file",
+        &["V13.2.2"],
+        &[732],
+    ),
+    claimed("key_is_strong", "the database's key is 256 bits or more", &["V11.2.3"], &[326]),
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let mut claims = Vec::new();

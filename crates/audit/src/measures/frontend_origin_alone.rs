@@ -10,6 +10,7 @@ mod observe;
 use std::collections::BTreeMap;
 
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::verdict::Verdict;
 use crate::world::World;
@@ -17,6 +18,42 @@ use crate::world::http::Answer;
 use observe::{Leg, Origin, Seen, observe};
 
 const SHOWN: usize = 10;
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed("the_frontend_is_let_in", "the frontend's origin is let in", &["V3.4.2"], &[]),
+    claimed(
+        "foreign_origins_are_not_let_in",
+        "no foreign origin, and none that looks like the frontend's, is let in",
+        &["V3.4.2"],
+        &[942, 346],
+    ),
+    claimed(
+        "no_wildcard_and_no_credentials",
+        "no answer lets in every origin, or credentials",
+        &["V3.4.2"],
+        &[942],
+    ),
+    claimed("every_answer_varies_by_origin", "every answer says that it depends on the origin", &[], &[524]),
+    claimed(
+        "errors_follow_the_same_rule",
+        "errors let in the frontend's origin alone, too",
+        &["V3.4.2"],
+        &[942],
+    ),
+    claimed(
+        "a_failing_operation_follows_the_same_rule",
+        "an operation that fails lets in the frontend's origin alone, too",
+        &["V3.4.2"],
+        &[942],
+    ),
+    claimed(
+        "unsafe_methods_of_foreign_origins_are_refused",
+        "what a foreign origin sends with a method that changes something is refused",
+        &["V3.5.1"],
+        &[352, 346],
+    ),
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let Some(frontend) = world.config.frontend_origins.first() else {

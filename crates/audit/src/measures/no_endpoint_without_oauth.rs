@@ -2,6 +2,7 @@
 //! sections 2.1, 3.1 and 3.9; OWASP ASVS 5 9.1 and 9.2.
 
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::measures::refusal;
 use crate::report::Claim;
 use crate::world::World;
@@ -20,6 +21,37 @@ pub(crate) const FORGED: [Attempt; 8] = [
     Attempt::Forged(Forgery::UnknownKey),
     Attempt::Forged(Forgery::EmbeddedKey),
     Attempt::Forged(Forgery::OtherIssuer),
+];
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    refusal::KNOWN,
+    claimed(
+        "no_endpoint_answers_without_a_token",
+        "no endpoint serves anybody who brings no token",
+        &["V8.2.1", "V8.3.1"],
+        &[306, 862],
+    ),
+    claimed(
+        "forged_tokens_are_refused",
+        "no endpoint believes a token that was forged",
+        &["V7.2.1", "V9.1.1", "V9.1.2", "V9.1.3"],
+        &[347, 345, 287],
+    ),
+    claimed(
+        "tokens_for_another_audience_are_refused",
+        "no endpoint takes a token that was made for another audience",
+        &["V9.2.3", "V10.3.1"],
+        &[863],
+    ),
+    claimed(
+        "a_path_written_otherwise_is_refused",
+        "no endpoint serves a stranger because its path is written otherwise",
+        &["V1.1.1", "V8.3.1"],
+        &[22, 178, 288, 436],
+    ),
+    claimed("the_old_api_key_is_dead", "no endpoint lets in a static API key", &["V7.2.2"], &[798, 287]),
+    refusal::BACKEND,
 ];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {

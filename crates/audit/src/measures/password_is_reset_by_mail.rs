@@ -4,9 +4,52 @@
 use crate::config::Mode;
 use crate::evidence::Evidence;
 use crate::exercise::{Begun, Finished};
+use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::verdict::Verdict;
 use crate::world::World;
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed(
+        "passwords_are_a_foreign_issuers",
+        "users and their passwords live at a foreign issuer",
+        &[],
+        &[],
+    ),
+    claimed("a_link_arrives_by_mail", "who asks for a reset is sent a link by mail", &[], &[640]),
+    claimed(
+        "an_unknown_address_is_answered_alike",
+        "a reset for an address that nobody has is answered as for one that somebody has",
+        &["V6.3.8"],
+        &[204],
+    ),
+    claimed(
+        "the_links_host_comes_from_the_configuration",
+        "the link leads to the issuer, whatever host a header names",
+        &["V4.1.3"],
+        &[640, 644],
+    ),
+    claimed(
+        "opening_the_link_changes_nothing",
+        "opening the link spends nothing and ends nothing",
+        &["V3.5.3"],
+        &[640],
+    ),
+    claimed("the_link_works_once", "the link's token sets a password once", &["V6.5.1"], &[640, 294]),
+    claimed(
+        "the_reset_ends_every_session",
+        "after a reset no session of before it goes on",
+        &["V7.4.3"],
+        &[613],
+    ),
+    claimed(
+        "the_new_password_takes_the_old_ones_place",
+        "after a reset the new password logs in and the old one does not",
+        &["V6.2.2"],
+        &[640],
+    ),
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     if world.config.mode == Mode::Delegated {

@@ -5,11 +5,53 @@
 use crate::config::Mode;
 use crate::database::{Found, Mark, Scan};
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::verdict::Verdict;
 use crate::world::World;
 
 const SHOWN: usize = 20;
+
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed(
+        "passwords_are_a_foreign_issuers",
+        "users and their passwords live at a foreign issuer",
+        &[],
+        &[],
+    ),
+    claimed(
+        "every_value_was_read",
+        "every text and binary value of the store and the backend's database was read",
+        &[],
+        &[],
+    ),
+    claimed(
+        "no_password_is_stored_in_clear",
+        "no value of the databases is a password in clear or in a form that can be turned back",
+        &["V14.2.4"],
+        &[256, 312],
+    ),
+    claimed(
+        "every_hash_is_at_owasps_floor",
+        "every stored password is a slow hash with parameters at OWASP's floor or above",
+        &["V11.4.1", "V11.4.2"],
+        &[916, 328],
+    ),
+    claimed("every_hash_has_its_own_salt", "no two stored passwords share a salt", &["V11.4.2"], &[759, 760]),
+    claimed(
+        "a_new_password_is_stored_nowhere",
+        "the password of a user who just signed up stands in no value, in no spelling",
+        &["V14.2.4"],
+        &[256, 532],
+    ),
+    claimed(
+        "a_reset_token_is_stored_nowhere",
+        "the token of a reset link that is still good stands in no value, in no spelling",
+        &["V14.2.4"],
+        &[640, 312],
+    ),
+];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let scans = world.scans().await;

@@ -1,16 +1,30 @@
 //! How a row of the matrix is judged: refused, let in, or unclear; and how rows make a claim. Pure.
 
+mod drawn;
+
 use std::collections::BTreeMap;
 
+pub(crate) use drawn::drawn;
+
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::verdict::Verdict;
 use crate::world::http::Answer;
 use crate::world::inventory::{Endpoint, Inventory};
-use crate::world::matrix::{Attempt, Matrix, let_in};
+use crate::world::matrix::{Attempt, Cell, Matrix, let_in};
 
 /// How many offenders, and how many kinds of gaps, a claim shows; the rest is counted.
 const SHOWN: usize = 20;
+
+/// What every measure of endpoints can claim beside its own.
+pub(crate) const KNOWN: Claimed = claimed("every_endpoint_is_known", "every endpoint is known", &[], &[1059]);
+pub(crate) const BACKEND: Claimed = claimed(
+    "the_backend_is_not_served_past_the_gateway",
+    "the backend serves nobody who goes past the gateway",
+    &["V8.3.1"],
+    &[288, 306],
+);
 
 /// One attempt that must be refused, and the control beside it.
 pub(crate) struct Row<'a> {
@@ -42,19 +56,25 @@ pub(crate) fn rows<'a>(
 ) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
     for (at, endpoint) in inventory.endpoints.iter().enumerate().filter(|(_, endpoint)| wanted(endpoint)) {
-        for cell in attempts.iter().filter_map(|attempt| matrix.cell(at, *attempt)) {
-            let right = matrix.cell(at, Attempt::Right).and_then(|cell| cell.outcome.as_ref().ok());
-            rows.push(Row {
-                name: endpoint.name(),
-                attempt: cell.attempt,
-                outcome: cell.outcome.as_ref().map_err(String::as_str),
-                control: matrix.control(at, endpoint),
-                right: right.map(|answer| answer.status),
-                alone: cell.alone,
-            });
-        }
+        let cells = attempts.iter().filter_map(|attempt| matrix.cell(at, *attempt));
+        rows.extend(cells.map(|cell| Row::of(cell, endpoint, matrix)));
     }
     rows
+}
+
+impl<'a> Row<'a> {
+    /// A cell of the matrix, with the control of its endpoint.
+    pub(crate) fn of(cell: &'a Cell, endpoint: &Endpoint, matrix: &Matrix) -> Self {
+        let right = matrix.cell(cell.endpoint, Attempt::Right).and_then(|cell| cell.outcome.as_ref().ok());
+        Self {
+            name: endpoint.name(),
+            attempt: cell.attempt,
+            outcome: cell.outcome.as_ref().map_err(String::as_str),
+            control: matrix.control(cell.endpoint, endpoint),
+            right: right.map(|answer| answer.status),
+            alone: cell.alone,
+        }
+    }
 }
 
 impl Row<'_> {
@@ -192,7 +212,7 @@ pub(crate) fn backend(
     matrix: &Matrix,
     wanted: impl Fn(&Endpoint) -> bool,
 ) -> Claim {
-    let id = "the_backend_is_not_served_past_the_gateway";
+    let id = BACKEND.id;
     if !configured {
         let evidence = Evidence::configuration("the backend's own address is not configured");
         return Claim::not_proven(
@@ -256,11 +276,7 @@ pub(crate) fn inventory(inventory: &Inventory) -> Option<Claim> {
         (None, false) => return None,
     };
     let evidence = Evidence::configuration(why);
-    Some(Claim::not_proven(
-        "every_endpoint_is_known",
-        vec![evidence],
-        "set gateway.openapi to a document that parses",
-    ))
+    Some(Claim::not_proven(KNOWN.id, vec![evidence], "set gateway.openapi to a document that parses"))
 }
 
 #[cfg(test)]

@@ -1,18 +1,24 @@
 //! A10: every token names its end (RFC 9068 section 2.2), no token lives longer than X, the document's number and
 //! the configuration's are one, and a token past its end is refused: seen by replaying a token of an earlier run.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::config::{Caller, Config};
 use crate::document;
 use crate::evidence::Evidence;
+use crate::measures::claimed::{Claimed, claimed};
 use crate::measures::{MeasureId, refusal};
 use crate::report::{Claim, rfc3339};
 use crate::verdict::Verdict;
 use crate::world::World;
 use crate::world::kept;
 use crate::world::matrix::Attempt;
-use crate::world::tokens::Had;
+use crate::world::tokens::{Had, Token};
+
+/// How many tokens the claim on lifetimes shows.
+const SHOWN: usize = 20;
 
 /// `15 min, access_token_lifetime`.
 pub(crate) fn value(config: &Config) -> Option<String> {
@@ -20,11 +26,34 @@ pub(crate) fn value(config: &Config) -> Option<String> {
     Some(format!("{}, {}", document::duration(lifetime.seconds), lifetime.source))
 }
 
+/// What it can claim.
+pub(crate) const CLAIMS: &[Claimed] = &[
+    claimed(
+        "no_token_lives_longer_than_x",
+        "every token names its end, and none lives longer than X",
+        &["V9.2.1"],
+        &[613],
+    ),
+    claimed(
+        "the_document_and_the_configuration_agree",
+        "the document's number is the configuration's",
+        &[],
+        &[],
+    ),
+    claimed(
+        "an_expired_token_is_refused",
+        "a token of an earlier run is refused after its end",
+        &["V9.2.1"],
+        &[613],
+    ),
+];
+
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let mut tokens = Vec::new();
     for (name, kind) in [("user", Caller::User), ("client", Caller::Client)] {
         tokens.push((name, world.full(kind).await));
     }
+    let all = world.tokens.seen().await;
     let rows = refusal::rows(&world.inventory, world.matrix().await, &[Attempt::Expired], |e| !e.is_public());
     let mut expired =
         refusal::claim("an_expired_token_is_refused", &rows, "refuse tokens whose exp has passed");
@@ -43,11 +72,12 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         expired =
             Claim::not_proven(&expired.id.clone(), expired.evidence, "give the auditor an endpoint to try");
     }
-    vec![lifetime(&tokens, &world.config, world.now), agreement(&world.config), expired]
+    vec![lifetime(&tokens, &all, &world.config, world.now), agreement(&world.config), expired]
 }
 
-/// `exp` and `iat` of every kind of token; a user's is the one that the document speaks of.
-fn lifetime(tokens: &[(&str, Had)], config: &Config, now: i64) -> Claim {
+/// `exp` and `iat` of every kind of token, and of every token of the run whatever it was asked for; a user's is the one
+/// that the document speaks of.
+fn lifetime(tokens: &[(&str, Had)], all: &[Arc<Token>], config: &Config, now: i64) -> Claim {
     let id = "no_token_lives_longer_than_x";
     let Some(limit) = &config.access_token_lifetime else {
         let evidence = Evidence::configuration("no lifetime is configured");
@@ -81,6 +111,21 @@ fn lifetime(tokens: &[(&str, Had)], config: &Config, now: i64) -> Claim {
                 evidence.push(Evidence::http(what));
             }
         }
+    }
+    for token in all {
+        let Some(claims) = &token.claims else { continue };
+        let lived = lived(claims, now);
+        if lived.is_none_or(|(seconds, _)| seconds > limit.seconds) && evidence.len() < SHOWN {
+            broken = true;
+            let life = lived.map_or("has no exp".to_owned(), |(seconds, _)| {
+                format!("lives {}", document::duration(seconds))
+            });
+            evidence.push(Evidence::http(format!("{} {life}", token.label)));
+        }
+    }
+    if !broken {
+        evidence
+            .push(Evidence::http(format!("{} tokens were given to this run, none for longer", all.len())));
     }
     evidence.push(Evidence::configuration(format!("X is {}", value(config).unwrap_or_default())));
     if broken {
