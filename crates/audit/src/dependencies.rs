@@ -1,0 +1,34 @@
+//! What G2 looks at: the manifests of a repository and who keeps them current, whether that tool runs, what is locked
+//! and what is known of it, and what was built into the binary that runs.
+//!
+//! ```text
+//! Tree ─> manifests ─┬─> coverage (dependabot, renovate, as they stand on the default branch)
+//!                    ├─> activity (the log)
+//!                    └─> locks ─> advisories, releases, deployed
+//! ```
+//!
+//! Files and `git` are all that is read here; a registry is asked in `releases` alone. Nothing of the repository is run.
+
+pub(crate) mod activity;
+pub(crate) mod advisories;
+pub mod coverage;
+mod dependabot;
+pub(crate) mod deployed;
+mod ecosystem;
+mod glob;
+pub(crate) mod locks;
+mod manifests;
+pub(crate) mod releases;
+mod renovate;
+mod repository;
+mod tree;
+pub(crate) mod version;
+mod workspaces;
+
+pub use ecosystem::Ecosystem;
+pub use manifests::{Manifest, Manifests};
+pub use repository::Repository;
+pub use tree::Tree;
+
+#[cfg(test)]
+pub(crate) use repository::planted as repository_of_tests;
