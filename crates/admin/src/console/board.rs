@@ -13,6 +13,8 @@ pub struct Board {
     pub beyond: Vec<Line>,
     /// Where the lines come from, for people.
     pub document: Option<String>,
+    /// The style of the pictures; allowed by its hash, as our own is.
+    pub picture_style: &'static str,
 }
 
 /// One environment, by its newest report.
@@ -42,6 +44,8 @@ pub struct Environment {
     pub matrix: Option<String>,
     /// What it shows, in words.
     pub matrix_says: String,
+    /// How many measures stood how in the last runs, an SVG.
+    pub history: Option<String>,
 }
 
 /// One change since the run before.

@@ -1,4 +1,5 @@
-//! The pages, rendered from plain data. They work without JavaScript and load nothing: one style, allowed by its hash.
+//! The pages, rendered from plain data. They work without JavaScript and load nothing: one style, and that of the
+//! pictures, allowed by their hashes.
 
 use std::sync::LazyLock;
 
@@ -10,27 +11,32 @@ use super::board::{Board, Cell, Environment, Line, Mark, age};
 /// The one style of every page.
 const STYLE: &str = include_str!("style.css");
 
-/// Nothing but the style above, forms to ourselves, and no frame around us.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, STYLE.as_bytes());
-    let hash = base64::engine::general_purpose::STANDARD.encode(digest);
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
-    )
-});
-
 /// A page and what it may do.
 pub(super) struct Page {
     pub(super) text: String,
     pub(super) policy: String,
 }
 
-fn render(template: &impl Template) -> Page {
+/// Nothing but these styles, forms to ourselves, and no frame around us.
+fn policy(styles: &[&str]) -> String {
+    let hashes = styles.iter().filter(|style| !style.is_empty()).map(|style| {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
+        format!(" 'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(digest))
+    });
+    format!(
+        "default-src 'none'; style-src{}; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+        hashes.collect::<String>()
+    )
+}
+
+static POLICY: LazyLock<String> = LazyLock::new(|| policy(&[STYLE]));
+
+fn render(template: &impl Template, policy: String) -> Page {
     let text = template.render().unwrap_or_else(|error| {
         tracing::error!(%error, "a page cannot be rendered");
         "The page cannot be shown.".to_owned()
     });
-    Page { text, policy: POLICY.clone() }
+    Page { text, policy }
 }
 
 #[derive(Template)]
@@ -44,7 +50,7 @@ struct Message<'a> {
 
 /// A page that says one thing.
 pub(super) fn message(title: &str, text: &str, board: &str) -> Page {
-    render(&Message { style: STYLE, title, text, board })
+    render(&Message { style: STYLE, title, text, board }, POLICY.clone())
 }
 
 #[derive(Template)]
@@ -58,7 +64,7 @@ struct Link<'a> {
 
 /// The page behind a one-time link: one button.
 pub(super) fn link(service: &str, action: &str, token: &str) -> Page {
-    render(&Link { style: STYLE, service, action, token })
+    render(&Link { style: STYLE, service, action, token }, POLICY.clone())
 }
 
 #[derive(Template)]
@@ -73,13 +79,14 @@ struct Stranger<'a> {
 
 /// How to get in.
 pub(super) fn stranger(service: &str, form: Option<&str>, problem: Option<&str>, audience: &str) -> Page {
-    render(&Stranger { style: STYLE, service, form, problem, audience })
+    render(&Stranger { style: STYLE, service, form, problem, audience }, POLICY.clone())
 }
 
 #[derive(Template)]
 #[template(path = "console/board.html")]
 struct Shown<'a> {
     style: &'static str,
+    picture_style: &'static str,
     service: &'a str,
     logout: &'a str,
     document: Option<&'a str>,
@@ -125,8 +132,9 @@ pub(super) fn board(service: &str, board: &Board, logout: &str) -> Page {
         ticked,
         total: board.lines.len(),
     });
-    render(&Shown {
+    let shown = Shown {
         style: STYLE,
+        picture_style: board.picture_style,
         service,
         logout,
         document: board.document.as_deref(),
@@ -140,7 +148,8 @@ pub(super) fn board(service: &str, board: &Board, logout: &str) -> Page {
             .map(|line| line.text.as_str())
             .collect(),
         many: board.environments.len() > 1,
-    })
+    };
+    render(&shown, policy(&[board.picture_style, STYLE]))
 }
 
 fn is_ticked(cell: &Cell) -> bool {
@@ -219,6 +228,7 @@ mod tests {
             notes: vec![EVIL.to_owned()],
             matrix: Some("<svg id=\"matrix\"></svg>".to_owned()),
             matrix_says: EVIL.to_owned(),
+            history: Some("<svg id=\"all\"></svg>".to_owned()),
             ..Environment::default()
         };
         Board {
@@ -227,16 +237,25 @@ mod tests {
             lines: vec![line.clone()],
             beyond: vec![line],
             document: Some(EVIL.to_owned()),
+            picture_style: ".picture{}",
         }
     }
 
     #[test]
     fn the_policy_names_the_hash_of_the_style_that_is_sent() {
         for page in [message("t", "x", "/console"), board("s", &evil_board(), "/console/logout")] {
-            let style = page.text.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
-            let hash = base64::engine::general_purpose::STANDARD.encode(digest);
-            assert!(page.policy.contains(&format!("'sha256-{hash}'")), "{}", page.policy);
+            let styles: Vec<&str> = page
+                .text
+                .split("<style>")
+                .skip(1)
+                .map(|rest| rest.split("</style>").next().unwrap())
+                .collect();
+            for style in &styles {
+                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
+                let hash = base64::engine::general_purpose::STANDARD.encode(digest);
+                assert!(page.policy.contains(&format!("'sha256-{hash}'")), "{}", page.policy);
+            }
+            assert_eq!(page.policy.matches("sha256").count(), styles.len());
             assert!(!page.policy.contains("unsafe"));
             assert!(!page.text.contains(" style=\""));
         }
