@@ -1,7 +1,7 @@
 //! What an audit is told: the contract's `[audit]` section and what the binary knows from the rest of the
 //! configuration. All of it is plain data; the auditor knows no type of another room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use secrecy::{SecretSlice, SecretString};
 
 use crate::document::Document;
 use crate::measures::MeasureId;
+use crate::waivers::Waiver;
 
 /// The clock of an audit: Unix seconds. An argument, so that a test can replay a token after its end.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -81,6 +82,10 @@ pub struct Config {
     pub exercise: bool,
     /// `[audit] failing`: an operation that answers 5xx, `GET /always-500`.
     pub failing: Option<String>,
+    /// `[audit] others`: operations on what belongs to another user than the auditor's, `GET /orders/8`.
+    pub others: Vec<String>,
+    /// Which scopes of `audience` some client and some role may have; none: nobody told, a foreign issuer's for one.
+    pub granted: Option<Granted>,
     /// `[audit] examples`: values of path parameters by name.
     pub examples: BTreeMap<String, String>,
     /// `[audit] repository`: a folder of the repository whose code is audited; none: there is none.
@@ -89,6 +94,10 @@ pub struct Config {
     pub dependencies: Dependencies,
     /// `[audit] state`: keeps a token for the next run; none keeps nothing.
     pub state: Option<PathBuf>,
+    /// `[audit] valid_for` in seconds: how long a report counts.
+    pub valid_for: i64,
+    /// Each `[[audit.waiver]]`.
+    pub waivers: Vec<Waiver>,
     /// `[audit] outside`: files with reports of `portcullis probe`, whose paths are already those of the file system.
     pub outside: Vec<PathBuf>,
     /// `[audit.railway]`; none: not on Railway, or nobody gave a token.
@@ -136,10 +145,14 @@ impl Config {
             mailbox: None,
             exercise: false,
             failing: None,
+            others: Vec::new(),
+            granted: None,
             examples: BTreeMap::new(),
             repository: None,
             dependencies: Dependencies::default(),
             state: None,
+            valid_for: crate::VALID_FOR,
+            waivers: Vec::new(),
             outside: Vec::new(),
             railway: None,
             public_candidates: Vec::new(),
@@ -199,6 +212,15 @@ pub struct Lifetime {
     pub seconds: i64,
     /// The setting's name, `access_token_lifetime`: printed beside the number.
     pub source: String,
+}
+
+/// Which scopes can be had for the gateway's audience.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// By some client, for itself.
+    pub clients: BTreeSet<String>,
+    /// By the users of some role.
+    pub users: BTreeSet<String>,
 }
 
 /// `[identity.session]`.

@@ -9,6 +9,7 @@
 //! No unsafe method is ever sent with a token that would let it through.
 
 mod addresses;
+mod commit;
 pub mod config;
 mod database;
 pub mod dependencies;
@@ -21,8 +22,13 @@ pub mod probe;
 pub mod report;
 pub mod scan;
 mod schema;
+pub mod signing;
 pub mod since;
+pub mod state;
+mod validity;
 pub mod verdict;
+pub mod verify;
+pub mod waivers;
 mod world;
 
 use std::collections::BTreeSet;
@@ -32,6 +38,7 @@ pub use document::Document;
 pub use measures::MeasureId;
 pub use report::{Outcome, Report, exit_code};
 pub use schema::ReportError;
+pub use validity::VALID_FOR;
 pub use verdict::Verdict;
 
 use report::{Asvs, Measure, Run};
@@ -54,6 +61,7 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
         })
         .await;
         claims.iter_mut().for_each(|claim| measures::claimed::fill(id, claim));
+        waivers::apply(&world.config.waivers, world.now, id, &mut claims);
         let line = document.as_ref().and_then(|document| document.line_of(id));
         let mut measure = Measure {
             id,
@@ -72,6 +80,12 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
     progress(Progress { done: selected.len(), total: selected.len(), what: "done".into() });
     let mut notes = notes(&world.config);
     notes.extend(world.keep().await);
+    let (accepted, said) = waivers::told(&world.config.waivers, world.now, &measures);
+    notes.extend(said);
+    let commit = world.config.repository.as_deref().and_then(commit::of);
+    if commit.as_ref().is_some_and(|(_, changed)| *changed) {
+        notes.push("the work tree differs from the commit".into());
+    }
     let drawn = world.sent().map(|matrix| measures::drawn(&world.inventory, matrix));
     world.clean_up().await;
     let vantages: BTreeSet<_> = measures
@@ -91,6 +105,8 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
             issuer: world.config.issuer.clone(),
             version: world.config.version.clone(),
             id: world.id.clone(),
+            valid_until: Some(report::rfc3339(world.now.saturating_add(world.config.valid_for))),
+            commit: commit.map(|(commit, _)| commit),
             challenge: world.config.challenge.clone(),
             notes,
             ..Run::default()
@@ -98,7 +114,7 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
         measures,
         regressions: Vec::new(),
         drift: Vec::new(),
-        waivers: Vec::new(),
+        waivers: accepted,
         matrix: drawn,
         asvs,
         signature: None,
@@ -138,5 +154,6 @@ fn notes(config: &Config) -> Vec<String> {
         notes.push("the target is on loopback: nothing here was seen from outside".into());
     }
     notes.push("requests without an Origin pass CORS, and must: CORS is no authentication".into());
+    notes.extend(config.document.iter().flat_map(Document::notes));
     notes
 }

@@ -2,18 +2,23 @@
 
 pub(crate) mod claimed;
 mod client_endpoints_need_a_clients_token;
+mod cookies;
 mod database_is_network_isolated;
 mod database_password_is_rotated;
 mod database_requires_a_strong_password;
 mod dependencies_are_kept_current;
+mod files_not_served;
 mod foreign_issuer_looks_after_users;
 mod frontend_origin_alone;
+mod keys_and_metadata;
 mod no_endpoint_without_oauth;
 pub(crate) mod not_measured;
 mod password_is_reset_by_mail;
 mod passwords_are_hashed;
 mod refusal;
 mod scope_guards_every_endpoint;
+mod security_headers;
+mod tally;
 mod token_expires_in_time;
 mod user_endpoints_need_a_users_token;
 
@@ -134,6 +139,8 @@ impl MeasureId {
     /// Whether every claim of it is made of requests to the target and the issuer.
     fn asks_over_http(self) -> bool {
         matches!(self, Self::A5 | Self::A6 | Self::A7 | Self::A9 | Self::A10 | Self::N2)
+            // A backup is a file.
+            || (self.is_beyond() && self != Self::X7)
     }
 
     /// What it says, where no document says it better.
@@ -201,6 +208,10 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::N2 => frontend_origin_alone::claims(world).await,
         MeasureId::G1 => not_measured::claims(),
         MeasureId::G2 => dependencies_are_kept_current::claims(world).await,
+        MeasureId::X2 => security_headers::claims(world).await,
+        MeasureId::X3 => cookies::claims(world).await,
+        MeasureId::X11 => keys_and_metadata::claims(world).await,
+        MeasureId::X12 => files_not_served::claims(world).await,
         // In no run until they are built: `ALL` does not have them.
         _ => Vec::new(),
     }
@@ -223,6 +234,10 @@ pub(crate) fn claims_of(id: MeasureId) -> &'static [Claimed] {
         MeasureId::N2 => frontend_origin_alone::CLAIMS,
         MeasureId::G1 => not_measured::CLAIMS,
         MeasureId::G2 => dependencies_are_kept_current::CLAIMS,
+        MeasureId::X2 => security_headers::CLAIMS,
+        MeasureId::X3 => cookies::CLAIMS,
+        MeasureId::X11 => keys_and_metadata::CLAIMS,
+        MeasureId::X12 => files_not_served::CLAIMS,
         _ => &[],
     }
 }

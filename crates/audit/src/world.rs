@@ -8,6 +8,7 @@ pub(crate) mod kept;
 pub(crate) mod matrix;
 pub(crate) mod openapi;
 pub(crate) mod railway;
+pub(crate) mod surface;
 pub(crate) mod tokens;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::exercise::{self, Begun, Finished};
 use crate::world::http::{Http, Probe};
 use crate::world::inventory::Inventory;
 use crate::world::matrix::Matrix;
+use crate::world::surface::Surface;
 use crate::world::tokens::{Had, Scopes, Tokens};
 
 /// What a run can reach.
@@ -40,6 +42,7 @@ pub(crate) struct World {
     begun: OnceCell<Result<Begun, String>>,
     scans: OnceCell<Vec<Scan>>,
     finished: OnceCell<Result<Finished, String>>,
+    surface: OnceCell<Surface>,
 }
 
 impl World {
@@ -67,6 +70,7 @@ impl World {
             begun: OnceCell::new(),
             scans: OnceCell::new(),
             finished: OnceCell::new(),
+            surface: OnceCell::new(),
         }
     }
 
@@ -101,6 +105,16 @@ impl World {
     /// Every endpoint against every attempt, sent once a run.
     pub(crate) async fn matrix(&self) -> &Matrix {
         self.matrix.get_or_init(|| matrix::observe(self)).await
+    }
+
+    /// The matrix, where a measure has had it sent.
+    pub(crate) fn sent(&self) -> Option<&Matrix> {
+        self.matrix.get()
+    }
+
+    /// One answer of every kind, asked for once a run.
+    pub(crate) async fn surface(&self) -> &Surface {
+        self.surface.get_or_init(|| Box::pin(surface::observe(self))).await
     }
 
     /// The throw-away user, signed up and its reset link asked for, once a run; or why not.

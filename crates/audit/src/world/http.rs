@@ -1,7 +1,9 @@
 //! The auditor's own HTTP client: three seconds for an answer, no redirects, bounded bodies, and the freedom to send
 //! what a well-mannered client would not (two Origins, a forged token).
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,6 +27,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 const MAXIMUM_BODY: usize = 1024 * 1024;
 /// Probes that are under way at once: enough for a distant host, too few to be a load.
 const AT_ONCE: usize = 8;
+/// How many requests may go out in one go, and how many a second from then on.
+const BURST: u32 = 1000;
+const A_SECOND: u32 = 400;
 /// Headers of an answer that stand in a transcript; none of them carries a secret.
 const SHOWN: [&str; 8] = [
     "www-authenticate",
@@ -167,6 +172,20 @@ impl Answer {
     }
 }
 
+/// An answer as a test wants it.
+#[cfg(test)]
+pub(crate) fn answer_of(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) else {
+            continue;
+        };
+        map.append(name, value);
+    }
+    let transcript = Transcript { request: String::new(), response: String::new() };
+    Answer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()), transcript }
+}
+
 /// No answer came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreachable(pub(crate) String);
@@ -183,6 +202,30 @@ pub(crate) type Sent = Result<Answer, Unreachable>;
 pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     agent: String,
+    pace: Pace,
+    sent: AtomicUsize,
+    patience: Duration,
+    maximum_body: usize,
+}
+
+/// A bucket that fills at a steady rate: the auditor is no load for what it audits.
+struct Pace {
+    /// When the bucket will be full again.
+    full_at: Mutex<Instant>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { full_at: Mutex::new(Instant::now()) }
+    }
+
+    /// How long the next request must wait.
+    fn take(&self, now: Instant) -> Duration {
+        let each = Duration::from_secs(1) / A_SECOND;
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *full_at = (*full_at).max(now) + each;
+        full_at.saturating_duration_since(now).saturating_sub(each * BURST)
+    }
 }
 
 impl Http {
@@ -193,13 +236,35 @@ impl Http {
             .https_or_http()
             .enable_http1()
             .build();
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), agent }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            agent,
+            pace: Pace::new(),
+            sent: AtomicUsize::new(0),
+            patience: PATIENCE,
+            maximum_body: MAXIMUM_BODY,
+        }
+    }
+
+    /// For a registry: it may take longer, and its answers are long.
+    pub(crate) fn of_registry(agent: String) -> Self {
+        Self { patience: Duration::from_secs(20), maximum_body: 32 * MAXIMUM_BODY, ..Self::new(agent, None) }
+    }
+
+    /// How many requests this run has sent.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn send(&self, probe: Probe) -> Sent {
-        match tokio::time::timeout(PATIENCE, self.exchange(probe)).await {
+        let wait = self.pace.take(Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        match tokio::time::timeout(self.patience, self.exchange(probe)).await {
             Ok(sent) => sent,
-            Err(_) => Err(Unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(Unreachable(format!("no answer within {} s", self.patience.as_secs()))),
         }
     }
 
@@ -245,8 +310,11 @@ impl Http {
         let response = self.client.request(request).await.map_err(|error| Unreachable(reason(&error)))?;
         let (head, body) = response.into_parts();
         // A body that is too long or breaks off is as good as none: the status has arrived.
-        let body =
-            Limited::new(body, MAXIMUM_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = Limited::new(body, self.maximum_body)
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .unwrap_or_default();
         let mut shown = head.status.as_u16().to_string();
         for name in SHOWN {
             for value in head.headers.get_all(name) {
@@ -303,6 +371,17 @@ fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_burst_goes_out_at_once_and_then_a_steady_stream() {
+        let pace = Pace::new();
+        let now = Instant::now() + Duration::from_secs(1);
+        for _ in 0..BURST {
+            assert_eq!(pace.take(now), Duration::ZERO);
+        }
+        assert_eq!(pace.take(now), Duration::from_secs(1) / A_SECOND);
+        assert_eq!(pace.take(now + Duration::from_secs(60)), Duration::ZERO);
+    }
 
     #[test]
     fn a_transcript_shows_no_secret() {

@@ -163,6 +163,20 @@ fn session_api(config: &Config, target: &str) -> Vec<Endpoint> {
     .collect()
 }
 
+/// Whether a path is one of a template's: `{x}` is one segment, `{x...}` the rest.
+pub(crate) fn matches(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(_)) if part.starts_with('{') && part.ends_with("...}") => return true,
+            (Some(part), Some(segment)) if part == segment => {}
+            (Some(part), Some(segment)) if part.starts_with('{') && !segment.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
 /// A template with its parameters' names removed: two of one shape match the same paths.
 fn shape(template: &str) -> String {
     template
@@ -208,6 +222,8 @@ mod tests {
         assert_eq!(fill("/files/{id...}", &values), "/files/7");
         assert_eq!(shape("/a/{x}/{y...}"), shape("/a/{z}/{w...}"));
         assert_ne!(shape("/a/{x}"), shape("/a/x"));
+        assert!(matches("/orders/{id}", "/orders/8") && matches("/files/{rest...}", "/files/a/b"));
+        assert!(!matches("/orders/{id}", "/orders/8/lines") && !matches("/orders/{id}", "/orders/"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::config::{Caller, Config, Mode, UserCredentials};
+use crate::config::{Caller, ClientCredentials, Config, Mode, UserCredentials};
 use crate::world::forge;
 use crate::world::http::{Answer, Credential, Http, Probe};
 
@@ -273,14 +273,32 @@ pub(crate) fn session_url(config: &Config, path: &str) -> Option<String> {
     Some(format!("{}{}{path}", base.trim_end_matches('/'), session.prefix.trim_end_matches('/')))
 }
 
+/// A client's token: of our issuer, and before that of the foreign one where users live there.
 async fn client(config: &Config, http: &Http, audience: &str, scopes: &Scopes) -> Had {
     let client = config.client.as_ref().ok_or("no client of the auditor's own ([audit] client_id)")?;
+    let foreign = config.foreign_issuers.first().filter(|_| config.mode == Mode::Delegated);
+    if let Some(foreign) = foreign.filter(|foreign| **foreign != config.issuer)
+        && let Ok(token) = client_at(foreign, client, http, audience, scopes).await
+    {
+        return Ok(token);
+    }
+    client_at(&config.issuer, client, http, audience, scopes).await
+}
+
+/// A client's token of one issuer, whose paths are Auth0's.
+pub(crate) async fn client_at(
+    issuer: &str,
+    client: &ClientCredentials,
+    http: &Http,
+    audience: &str,
+    scopes: &Scopes,
+) -> Had {
     let scope = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     let mut fields = vec![("grant_type", "client_credentials"), ("audience", audience)];
     if !scope.is_empty() {
         fields.push(("scope", &scope));
     }
-    let url = format!("{}oauth/token", config.issuer);
+    let url = format!("{}/oauth/token", issuer.trim_end_matches('/'));
     let post = [("client_id", client.id.as_str()), ("client_secret", client.secret.expose_secret())];
     let probe = Probe::new("POST", &url).form(&[fields.as_slice(), &post].concat());
     let mut answer = http.send(probe).await.map_err(|error| format!("POST /oauth/token: {error}"))?;

@@ -46,8 +46,10 @@ components:
     machines: {type: oauth2, flows: {clientCredentials: {scopes: {}}}}
 ";
 /// Method, path, scope, whose token.
-const RULES: [(&str, &str, &str, &str); 8] = [
+const RULES: [(&str, &str, &str, &str); 9] = [
     ("GET", "/orders/7", "read:orders", "user"),
+    // Another user's.
+    ("GET", "/orders/8", "read:orders", "user"),
     ("DELETE", "/orders/7", "write:orders", "user"),
     ("GET", "/reports", "read:reports", "client"),
     ("POST", "/reports", "run:reports", "client"),
@@ -223,7 +225,9 @@ impl World {
     fn mint(&self, whose: &str, sub: &str, audience: &str, scope: &str, generation: u64) -> String {
         let now = self.now.load(Ordering::SeqCst);
         let lifetime = if self.lacks("short life") { 86_400 } else { 900 };
-        let mut claims = json!({"sub": sub, "aud": audience, "iat": now, "scope": scope, "whose": whose,
+        let iss =
+            if self.lacks("own name") { "https://other.example/".into() } else { format!("{}/", self.url) };
+        let mut claims = json!({"iss": iss, "sub": sub, "aud": audience, "iat": now, "scope": scope, "whose": whose,
                                 "generation": generation, "jti": self.fresh("jti")});
         if !self.lacks("exp") {
             claims["exp"] = json!(now + lifetime);
@@ -242,7 +246,8 @@ impl World {
         let good = head["alg"] == "RS256" && signature == URL_SAFE_NO_PAD.encode(tag(signed));
         let forged = (self.lacks("signature") && head["alg"] == "RS256")
             || (self.lacks("algorithm list") && head["alg"] == "none")
-            || (self.lacks("asymmetric keys") && head["alg"] == "HS256");
+            || (self.lacks("asymmetric keys") && head["alg"] == "HS256")
+            || (self.lacks("configured keys") && head["jwk"].is_object());
         let audience = any_audience || self.lacks("audience") || claims["aud"] == "https://api.example.com";
         let now = self.now.load(Ordering::SeqCst);
         let live = self.lacks("expiry") || self.lacks("exp") || claims["exp"].as_i64()? + 30 > now;
@@ -307,10 +312,21 @@ impl World {
         body: &Bytes,
     ) -> (u16, &'static str, Value) {
         match (method, path) {
+            ("GET", "/.well-known/openid-configuration") => {
+                let issuer =
+                    if self.lacks("own name") { "https://other.example".into() } else { self.url.clone() };
+                let jwks = format!("{}/.well-known/jwks.json", self.url);
+                return (200, "", json!({"issuer": format!("{issuer}/"), "jwks_uri": jwks}));
+            }
             ("GET", "/.well-known/jwks.json") => {
                 let n = URL_SAFE_NO_PAD.encode([0xc3; 256]);
-                return (200, "", json!({"keys": [{"kty": "RSA", "kid": "1", "n": n, "e": "AQAB"}]}));
+                let mut key = json!({"kty": "RSA", "kid": "1", "n": n, "e": "AQAB"});
+                if self.lacks("public keys alone") {
+                    key["d"] = json!("c2VjcmV0");
+                }
+                return (200, "", json!({"keys": [key]}));
             }
+            ("POST", "/users/session") if self.lacks("its login gone") => return (400, "", Value::Null),
             ("GET", "/mailbox") => return (200, "", json!(*self.mails.lock().unwrap())),
             ("POST", "/oauth/token") => return self.client_token(body),
             ("GET", "/reset") => {
@@ -320,6 +336,13 @@ impl World {
                 return (200, "", Value::Null);
             }
             _ => {}
+        }
+        let straight = format!("/{}", path.trim_matches('/'));
+        if self.lacks("one reading of a path")
+            && straight != path
+            && RULES.iter().any(|rule| rule.0 == method && rule.1 == straight)
+        {
+            return self.backend(method, &straight);
         }
         let session = matches!(
             (method, path),
@@ -369,7 +392,11 @@ impl World {
         if method != "GET" {
             self.acted.lock().unwrap().push(format!("{method} {path}"));
         }
-        (if path == "/always-500" { 500 } else { 200 }, "", json!({"ok": true}))
+        match path {
+            "/always-500" => (500, "", Value::Null),
+            "/orders/8" if !self.lacks("owner check") => (404, "", Value::Null),
+            _ => (200, "", json!({"ok": true})),
+        }
     }
 
     fn client_token(&self, body: &Bytes) -> (u16, &'static str, Value) {
@@ -385,7 +412,11 @@ impl World {
             return (400, "", json!({"error": "invalid_scope"}));
         }
         let token = self.mint("client", "audit@clients", &form["audience"], scope, 0);
-        (200, "", json!({"access_token": token, "token_type": "Bearer", "scope": scope}))
+        let mut answer = json!({"access_token": token, "token_type": "Bearer", "scope": scope});
+        if form["grant_type"] == "password" && self.lacks("access tokens alone") {
+            answer["id_token"] = json!(self.mint("user", "audit@example.com", "audit", "read:orders", 0));
+        }
+        (200, "", answer)
     }
 
     async fn session(

@@ -3,6 +3,7 @@
 
 use super::secret::SecretReference;
 use super::value::{Day, Size, Span};
+use super::waiver::Waiver;
 use policy::RouteConfig;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -207,6 +208,7 @@ section! {
     /// `[audit]`
     Audit {
         document: PathBuf,
+        lines: BTreeMap<String, Vec<String>>,
         repository: PathBuf,
         target: String,
         backend: String,
@@ -227,14 +229,20 @@ section! {
         mailbox: String,
         exercise: bool,
         failing: String,
+        others: Vec<String>,
         examples: BTreeMap<String, String>,
         advisories: PathBuf,
         dependency_window: Span,
         deployed: PathBuf,
         registry: String,
         state: PathBuf,
+        signing_key_file: PathBuf,
+        signing_key: SecretReference,
+        valid_for: Span,
+        waiver: Vec<Waiver>,
         outside: Vec<PathBuf>,
         railway: AuditRailway,
+        schedule: Span,
     }
 }
 

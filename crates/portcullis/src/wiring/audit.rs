@@ -8,7 +8,7 @@ use crate::config::value::Span;
 use crate::config::{Configuration, Environment};
 use crate::wiring::installation::Installation;
 use audit::config::{
-    Access, Attested, Caller, ClientCredentials, Config, Database, Lifetime, Location, Mode, Railway, Route,
+    Access, Attested, Caller, ClientCredentials, Config, Database, Granted, Lifetime, Location, Mode, Railway, Route,
     Session, Stewardship, UserCredentials,
 };
 use policy::{CallerKind, Requirement, RuleSource, ScopeSet};
@@ -132,6 +132,8 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.api_key =
         secrets.text("audit.api_key", path(&section.api_key_file).as_deref(), section.api_key.as_ref())?;
     config.other_audience = other_audience(configuration, config.client.as_ref(), &audience).await?;
+    config.granted = granted(configuration, &audience).await?;
+    config.others = section.others.unwrap_or_default();
     config.mailbox = section.mailbox;
     config.exercise = section.exercise.unwrap_or(configuration.environment != Environment::Production);
     config.failing = section.failing;
@@ -139,6 +141,10 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.repository = Some(path(&section.repository).unwrap_or_else(|| configuration.folder.clone()));
     config.dependencies = dependencies(configuration, &section);
     config.state = path(&section.state);
+    if let Some(span) = section.valid_for {
+        config.valid_for = span.seconds();
+    }
+    config.waivers = section.waiver.iter().flatten().map(|waiver| waiver.0.clone()).collect();
     config.outside = section.outside.iter().flatten().map(|file| configuration.path(file)).collect();
     config.railway = railway(configuration)?;
     config.public_candidates = public_candidates(configuration);
@@ -324,6 +330,30 @@ fn routes(policy: &Policy) -> Vec<Route> {
 
 fn scopes(set: &ScopeSet) -> Vec<String> {
     set.to_vec()
+}
+
+/// Which scopes of the gateway's audience some client and some role may have. Where users are a foreign issuer's, it alone
+/// knows.
+async fn granted(configuration: &Configuration, audience: &str) -> Result<Option<Granted>, CommandError> {
+    if !store::has_store(configuration) || identity::is_delegated(configuration) {
+        return Ok(None);
+    }
+    let store = store::open(configuration, false).await?;
+    let (clients, roles) = (store.clients().await?, store.roles().await?);
+    store.close().await;
+    let permissions = roles.into_iter().flat_map(|role| role.permissions);
+    Ok(Some(Granted {
+        clients: clients
+            .into_iter()
+            .flat_map(|(_, grants)| grants)
+            .filter(|grant| grant.audience == audience)
+            .flat_map(|grant| grant.scopes)
+            .collect(),
+        users: permissions
+            .filter(|permission| permission.audience == audience)
+            .map(|permission| permission.scope)
+            .collect(),
+    }))
 }
 
 /// Another API that the auditor's client may have tokens for: the gateway must refuse those.
