@@ -15,7 +15,7 @@ mod overview;
 pub mod picture;
 pub mod prometheus;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod sarif;
 mod shown;
 pub mod text;

@@ -1,70 +1,159 @@
-//! `--format text`: short, for people.
+//! `--format text`: short, for people at a terminal; colours only where it is one.
 
-use crate::report::{Report, summary};
+use crate::document::Document;
+use crate::report::shown::{counted, parts, word};
+use crate::report::{Change, Measure, Report, summary};
 use crate::verdict::Verdict;
 
-/// The report for a terminal; `coloured` only where it is one.
+/// Columns before a line that explains the one above it.
+const INDENT: &str = "                     ";
+
+/// The report for a terminal. With the document, the lines that no measure stands for are listed.
 #[must_use]
-pub fn render(report: &Report, coloured: bool) -> String {
+pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> String {
+    let mut text = head(report);
+    let (own, beyond) = parts(report);
+    for measure in own {
+        text.push_str(&told(measure, coloured));
+    }
+    if !beyond.is_empty() {
+        text.push_str("\nBeyond the document\n");
+        for measure in &beyond {
+            text.push_str(&told(measure, coloured));
+        }
+    }
+    text.push_str(&changes(report));
+    if !report.waivers.is_empty() {
+        text.push_str("\nAccepted\n");
+        for waiver in &report.waivers {
+            let state = if waiver.applies { "" } else { " (no longer counts)" };
+            text.push_str(&format!(
+                "  {} until {}, by {}: {}{state}\n",
+                waiver.of, waiver.expires, waiver.owner, waiver.reason
+            ));
+        }
+    }
+    let unmeasured = document.map(not_measured).unwrap_or_default();
+    if !unmeasured.is_empty() {
+        text.push_str("\nLines of the document that no measure stands for\n");
+        for (number, line) in unmeasured {
+            text.push_str(&format!("  line {number}: {line}\n"));
+        }
+    }
+    text.push('\n');
+    for note in &report.run.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    if let Some(asvs) = &report.asvs {
+        text.push_str(&format!("{}\n", asvs_counted(asvs)));
+    }
+    let (own, beyond) = parts(report);
+    text.push_str(&counted(own));
+    if !beyond.is_empty() {
+        text.push_str(&format!("; beyond the document: {}", counted(beyond)));
+    }
+    text.push('\n');
+    text
+}
+
+fn head(report: &Report) -> String {
     let run = &report.run;
-    let mut text = format!("{} ({}), {}\n", run.target, run.environment, run.started);
+    let mut text = format!("{} ({}), {}", run.target, run.environment, run.started);
+    if let Some(until) = &run.valid_until {
+        text.push_str(&format!(", valid until {until}"));
+    }
+    if let Some(commit) = &run.commit {
+        text.push_str(&format!(", commit {}", commit.get(..12).unwrap_or(commit)));
+    }
+    text.push('\n');
     if let Some(challenge) = &run.challenge {
         text.push_str(&format!("challenge: {challenge}\n"));
     }
     text.push('\n');
-    for measure in &report.measures {
-        let verdict = painted(measure.verdict, coloured);
-        text.push_str(&format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), measure.line));
-        if let Some(value) = &measure.value {
-            text.push_str(&format!("{:19}X is {value}\n", ""));
-        }
-        if measure.verdict == Verdict::Pass || measure.claims.is_empty() {
-            continue;
-        }
-        text.push_str(&format!("{:19}{}\n", "", summary(measure).replace('\n', " ")));
-        let remedy = measure
-            .claims
-            .iter()
-            .filter(|claim| claim.verdict == measure.verdict && !claim.remedy.is_empty())
-            .map(|claim| claim.remedy.as_str())
-            .next();
-        if let Some(remedy) = remedy {
-            text.push_str(&format!("{:19}remedy: {remedy}\n", ""));
-        }
+    text
+}
+
+/// One measure: its verdict, its line, and where it does not hold, why and what to do.
+fn told(measure: &Measure, coloured: bool) -> String {
+    let verdict = painted(measure.verdict, coloured);
+    let mut text = format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), measure.line);
+    if let Some(value) = &measure.value {
+        text.push_str(&format!("{INDENT}X is {value}\n"));
     }
-    text.push('\n');
-    for note in &run.notes {
-        text.push_str(&format!("note: {note}\n"));
+    if measure.verdict == Verdict::Pass || measure.claims.is_empty() {
+        return text;
     }
+    text.push_str(&format!("{INDENT}{}\n", summary(measure).replace('\n', " ")));
+    let remedy = measure
+        .claims
+        .iter()
+        .filter(|claim| claim.verdict == measure.verdict && !claim.remedy.is_empty())
+        .map(|claim| claim.remedy.as_str())
+        .next();
+    if let Some(remedy) = remedy {
+        text.push_str(&format!("{INDENT}remedy: {remedy}\n"));
+    }
+    text
+}
+
+/// What `--since` found.
+fn changes(report: &Report) -> String {
+    let mut text = String::new();
+    let of = |claim: &Option<String>| claim.as_deref().map(|claim| format!(" {claim}")).unwrap_or_default();
     for regression in &report.regressions {
-        let claim = regression.claim.as_deref().map(|claim| format!(" {claim}")).unwrap_or_default();
-        let now = regression.is.map_or("gone", Verdict::as_str);
+        let now = regression.is.map_or("gone", word);
         text.push_str(&format!(
-            "worse than before: {}{claim}: {}, now {now}\n",
-            regression.measure, regression.was
+            "  worse than before: {}{}: {}, now {now}\n",
+            regression.measure,
+            of(&regression.claim),
+            word(regression.was)
         ));
     }
-    let counts = [
-        Verdict::Pass,
-        Verdict::Fail,
-        Verdict::NotProven,
-        Verdict::Waived,
-        Verdict::Superseded,
-        Verdict::Delegated,
-        Verdict::NotApplicable,
-    ]
-    .into_iter()
-    .map(|verdict| (verdict, report.measures.iter().filter(|measure| measure.verdict == verdict).count()))
-    .filter(|(_, count)| *count > 0)
-    .map(|(verdict, count)| format!("{count} {}", verdict.as_str().replace('_', " ")))
-    .collect::<Vec<_>>();
-    text.push_str(&format!("{}\n", counts.join(", ")));
-    text
+    for drift in &report.drift {
+        let said = match drift.change {
+            // Said above, with those that an older report knows of.
+            Change::Regressed => continue,
+            Change::Fixed => "better than before",
+            Change::Stale => "evidence too old",
+            Change::VantageLost => "no longer seen from where it was seen",
+        };
+        let now = drift.is.map_or("gone", word);
+        text.push_str(&format!(
+            "  {said}: {}{}: {}, now {now}\n",
+            drift.measure,
+            of(&drift.claim),
+            word(drift.was)
+        ));
+    }
+    if text.is_empty() { text } else { format!("\nSince the earlier report\n{text}") }
+}
+
+/// The check-box lines that stand for nothing that is measured: number and text.
+pub(crate) fn not_measured(document: &Document) -> Vec<(usize, &str)> {
+    let unmeasured =
+        document.lines().iter().filter(|line| line.measures.is_empty() && line.replaced_by.is_none());
+    unmeasured.map(|line| (line.number, line.text.as_str())).collect()
+}
+
+/// `ASVS 5.0.0: 2 requirements answered (1 fail, 1 not proven), 2 not`.
+pub(crate) fn asvs_counted(asvs: &crate::report::Asvs) -> String {
+    let counts = super::shown::VERDICTS.into_iter().filter_map(|verdict| {
+        let count = asvs.answered.iter().filter(|answered| answered.verdict == verdict).count();
+        (count > 0).then(|| format!("{count} {}", word(verdict)))
+    });
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    let counts = if counts.is_empty() { counts } else { format!(" ({counts})") };
+    format!(
+        "ASVS {}: {} requirements answered{counts}, {} not",
+        asvs.edition,
+        asvs.answered.len(),
+        asvs.unanswered.len()
+    )
 }
 
 /// The verdict in a column of its own.
 fn painted(verdict: Verdict, coloured: bool) -> String {
-    let word = format!("{:<12}", verdict.as_str().replace('_', " "));
+    let word = format!("{:<14}", word(verdict));
     if !coloured {
         return word;
     }
@@ -75,4 +164,33 @@ fn painted(verdict: Verdict, coloured: bool) -> String {
         Verdict::Waived | Verdict::Delegated | Verdict::NotApplicable => 36,
     };
     format!("\u{1b}[{colour}m{word}\u{1b}[0m")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn everything_has_its_place() {
+        let document = Document::parse("- [ ] CORS for the frontend only.\n- [ ] Lunch is at noon.\n");
+        let text = render(&sample::report(), Some(&document), false);
+        for line in [
+            "https://api.internal.example (staging), 2026-11-24T16:00:00Z, valid until 2026-12-01T16:00:00Z, commit 3f2c1ab94bd5",
+            "challenge: 7f3a",
+            "not proven      A10  The JWT expires after X minutes.",
+            "                     X is 15 min, access_token_lifetime",
+            "                     remedy: run it again after the token's end",
+            "  worse than before: N2 strangers_are_refused: pass, now fail",
+            "  better than before: A10 the_lifetime_is_bounded: not proven, now pass",
+            "  A4 until 2026-12-24T16:00:00Z, by Ada: adopted after the move",
+            "  line 2: Lunch is at noon.",
+            "ASVS 5.0.0: 2 requirements answered (1 not proven, 1 fail), 2 not",
+            "1 superseded, 1 delegated, 1 waived, 1 not applicable, 1 not proven, 1 fail",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}\n\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+        assert!(render(&sample::report(), None, true).contains("\u{1b}[31mfail"));
+    }
 }
