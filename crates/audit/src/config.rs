@@ -10,6 +10,7 @@ use secrecy::{SecretSlice, SecretString};
 
 use crate::document::Document;
 use crate::measures::MeasureId;
+use crate::scan::LiveSecret;
 use crate::waivers::Waiver;
 
 /// The clock of an audit: Unix seconds. An argument, so that a test can replay a token after its end.
@@ -90,6 +91,8 @@ pub struct Config {
     pub examples: BTreeMap<String, String>,
     /// `[audit] repository`: a folder of the repository whose code is audited; none: there is none.
     pub repository: Option<PathBuf>,
+    /// What G1 is told beside the repository.
+    pub secrets: Secrets,
     /// What G2 is told beside the repository.
     pub dependencies: Dependencies,
     /// `[audit] state`: keeps a token for the next run; none keeps nothing.
@@ -149,6 +152,7 @@ impl Config {
             granted: None,
             examples: BTreeMap::new(),
             repository: None,
+            secrets: Secrets::default(),
             dependencies: Dependencies::default(),
             state: None,
             valid_for: crate::VALID_FOR,
@@ -160,6 +164,21 @@ impl Config {
             document: None,
         }
     }
+}
+
+/// What G1 looks at, and looks for, beside the repository itself.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// `[audit] frontend`: the page that browsers load; none: the first of `frontend_origins`.
+    pub frontend: Option<String>,
+    /// `[audit] secrets_baseline`; none: `secrets-baseline.json` at the repository's top, if it is there.
+    pub baseline: Option<PathBuf>,
+    /// The secrets that the server holds. They are searched for, and never stand in a report.
+    pub live: Vec<LiveSecret>,
+    /// Those that it may hold and that could not be read, and why.
+    pub unread: Vec<String>,
+    /// The files of the configuration: none of them may hold a secret.
+    pub configuration: Vec<PathBuf>,
 }
 
 /// What G2 looks at beside the repository itself.

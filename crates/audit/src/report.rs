@@ -30,7 +30,7 @@ pub use waiver::Waiver;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, Vantage};
-use crate::measures::{MeasureId, not_measured};
+use crate::measures::MeasureId;
 use crate::since::Regression;
 use crate::verdict::Verdict;
 
@@ -230,9 +230,6 @@ pub(crate) fn summary(measure: &Measure) -> String {
         1 => "; 1 more claim so".to_owned(),
         more => format!("; {more} more claims so"),
     };
-    if claim.id == not_measured::CLAIM {
-        return seen.to_owned();
-    }
     format!("{}: {seen}{control}{more}", claim.id.replace('_', " "))
 }
 
@@ -365,15 +362,6 @@ mod tests {
         {
             assert_eq!(seconds_of(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn what_is_not_built_reads_well() {
-        let mut report = report(&[(MeasureId::G1, Verdict::NotProven)]);
-        let config = crate::Config::new("http://t", "http://i/", "a", std::sync::Arc::new(|| 0));
-        report.measures[0].claims = crate::measures::not_measured::claims();
-        let text = markdown::render(None, &report, &[]);
-        assert!(text.contains("| ? not proven | G1 |") && text.contains("| not measured by this version |"), "{text}");
     }
 
     #[test]

@@ -47,10 +47,12 @@ fn main() -> ExitCode {
 async fn run(command: Command, environment: &Environment) -> ExitCode {
     let outcome = match command {
         Command::Audit(arguments) => return commands::audit::run(&arguments, environment).await,
+        Command::Verify(arguments) => return commands::verify::run(&arguments),
         Command::Completions { shell } => {
             commands::completions::run(shell);
             Ok(())
         }
+        Command::Init(arguments) => commands::init::run(&arguments),
         Command::Dev(arguments) => commands::dev::run(&arguments, environment).await,
         Command::Serve(arguments) => commands::serve::run(&arguments, environment).await,
         Command::Check(place) => commands::check::run(&place, environment).await,
@@ -58,9 +60,11 @@ async fn run(command: Command, environment: &Environment) -> ExitCode {
         Command::Token(arguments) => commands::token::run(&arguments, environment).await,
         Command::Apply(arguments) => commands::apply::run(&arguments, environment).await,
         Command::Database(database) => commands::database::run(database, environment).await,
+        Command::Scan(arguments) => return commands::scan::run(arguments).await,
         Command::Probe(arguments) => return commands::probe::run(&arguments).await,
         Command::Backup(arguments) => commands::backup::backup(&arguments, environment).await,
         Command::Restore(arguments) => commands::backup::restore(&arguments, environment).await,
+        Command::Console(console) => commands::console::run(console, environment).await,
         Command::User(user) => commands::user::run(user, environment).await,
         Command::App(app) => commands::app::run(app, environment).await,
         Command::Api(api) => commands::api::run(api, environment).await,

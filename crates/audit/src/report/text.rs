@@ -112,7 +112,10 @@ fn changes(report: &Report) -> String {
     for drift in &report.drift {
         let said = match drift.change {
             // Said above, with those that an older report knows of.
-            Change::Regressed => continue,
+            Change::Regressed if report.regressions.iter().any(|said| said.measure == drift.measure && said.claim == drift.claim) => {
+                continue;
+            }
+            Change::Regressed => "worse than before",
             Change::Fixed => "better than before",
             Change::Stale => "evidence too old",
             Change::VantageLost => "no longer seen from where it was seen",

@@ -1,11 +1,17 @@
 //! The command line: what can be asked, with an example each.
 
+mod console;
 mod database;
+mod document;
 mod nouns;
+mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use console::Console;
+pub use document::{AuditCommand, AuditInit};
 pub use database::{Backup, Database, One, Probe, Restore};
 pub use nouns::{Api, App, Key, Role, SigningKeys, User};
+pub use verify::Verify;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -27,6 +33,13 @@ pub struct CommandLine {
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Look at a repository and write what it takes to begin
+    #[command(
+        after_help = "Examples:\n  portcullis init --dry-run\n  portcullis init ../backend\n\nIt writes portcullis.toml, \
+                            .github/dependabot.yml and a workflow for CI. A file that is there already is overwritten only by \
+                            --yes or by a person at the terminal."
+    )]
+    Init(Init),
     /// Run everything on this machine, without configuration
     #[command(
         after_help = "Examples:\n  portcullis dev\n  portcullis dev --upstream http://localhost:3000 --openapi \
@@ -58,10 +71,27 @@ pub enum Command {
     /// Prove the security measures by evidence
     #[command(
         after_help = "Examples:\n  portcullis audit --document docs/security-measures.md\n  portcullis audit --format \
-                            json --only N2 --only A9\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
+                            json --only N2 --only A9\n  portcullis audit --output report.html --output report.sarif\n  portcullis audit --from report.json \
+                            --format html --public\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
                             against --since, 3 something is not proven, 0 otherwise."
     )]
     Audit(Audit),
+    /// Whether a report may be believed, offline: signature, key, age, chain
+    #[command(
+        after_help = "Examples:\n  portcullis verify report.json --key evidence-key.json\n  portcullis verify report.json --key \
+                            kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --chain data/audit --challenge 7f3a\n\nIt reads no configuration and \
+                            asks no server.\n\nExit: 0 good, 1 a signature or a chain is bad, 3 sound but stale, signed by another key \
+                            than --key or for another challenge, 2 usage."
+    )]
+    Verify(Verify),
+    /// Find secrets in a work tree and in all of its history
+    #[command(
+        after_help = "Examples:\n  portcullis scan\n  portcullis scan --staged\n  portcullis scan ../backend --json\n\nEvery file that git \
+                      tracks or would take, and every object of the repository, reachable or not. A line that ends in \
+                      `portcullis:allow REASON` is let be, and so is what the baseline names.\n\nExit: 0 clean, 1 found, 3 it could \
+                      not look at everything, 2 usage."
+    )]
+    Scan(Scan),
     /// Make the store agree with declared APIs, applications, roles and users
     #[command(after_help = "Example:\n  portcullis apply declared.yaml --dry-run")]
     Apply(Apply),
@@ -89,6 +119,9 @@ pub enum Command {
                       --replace\n\nStop the server first.\n\nExit: 0 restored and verified, 1 it failed, 2 usage or configuration."
     )]
     Restore(Restore),
+    /// The board of measures in a browser
+    #[command(subcommand)]
+    Console(Console),
     /// Users
     #[command(subcommand)]
     User(User),
@@ -125,6 +158,23 @@ pub struct Where {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `portcullis init`
+#[derive(Args, Debug)]
+pub struct Init {
+    /// A folder of the repository
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Overwrite what is there, without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Show what would be written, write nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Print JSON for programs; asks nothing
     #[arg(long)]
     pub json: bool,
 }
@@ -226,18 +276,43 @@ pub struct Token {
 pub enum Format {
     /// For people at a terminal.
     Text,
-    /// The team's document, boxes by evidence.
+    /// The team's document, boxes by evidence; without a document, the run on one page.
     Markdown,
+    /// What changed since the report of --since, for the comment under a pull request.
+    Difference,
     /// The whole report.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for CI.
+    Junit,
+    /// One page, to keep, to print and (--public) to share.
+    Html,
+    /// OSCAL assessment results, for auditors' tools.
+    Oscal,
+    /// Gauges in Prometheus's text format.
+    Prometheus,
+    /// An SVG badge.
+    Badge,
 }
 
 /// `portcullis audit`
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Audit {
+    /// Something else than an audit
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
     /// How to print the report [default: text; markdown with --document]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Also write the report to a file, in the form that its name says (.html .json .sarif .xml .oscal.json .prom .svg
+    /// .md .difference.md .txt), or as FORMAT=FILE; repeats
+    #[arg(long = "output", value_name = "FILE")]
+    pub output: Vec<String>,
+    /// The HTML page is for strangers: no hosts, paths, requests or evidence
+    #[arg(long)]
+    pub public: bool,
     /// The team's document; its sentences are printed word for word, boxes by evidence
     #[arg(long, value_name = "FILE")]
     pub document: Option<PathBuf>,
@@ -253,12 +328,32 @@ pub struct Audit {
     /// JSON reports of other environments, for lines that speak of several
     #[arg(long = "with", value_name = "REPORT")]
     pub with: Vec<PathBuf>,
+    /// Audit nothing: what this JSON report says, judged by its age now
+    #[arg(long, value_name = "REPORT")]
+    pub from: Option<PathBuf>,
     /// A text that the report repeats, to show that it is fresh
     #[arg(long, value_name = "NONCE")]
     pub challenge: Option<String>,
     /// Which installation
     #[command(flatten)]
     pub place: Where,
+}
+
+/// `portcullis scan`
+#[derive(Args, Debug)]
+pub struct Scan {
+    /// A folder, in a repository or not, or one file
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub path: PathBuf,
+    /// Only what the next commit brings: for a hook
+    #[arg(long)]
+    pub staged: bool,
+    /// What was looked at and let be [default: secrets-baseline.json at the repository's top, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `portcullis apply`

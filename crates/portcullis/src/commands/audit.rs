@@ -1,15 +1,36 @@
 //! `portcullis audit`: proves the measures, prints the report, and says by its exit code how it stands.
 
+mod forms;
+mod init;
+
 use super::{CommandError, Environment, print};
-use crate::command_line::{Audit, Format};
+use crate::command_line::{Audit, AuditCommand, Where};
+use crate::config::Configuration;
+use crate::wiring::evidence;
 use crate::wiring::installation::Installation;
-use ::audit::report::{json, markdown, text};
+use ::audit::report::json;
+use ::audit::report::sarif::Anchors;
+use ::audit::signing::SigningKey;
 use ::audit::{Document, Only, Outcome, Progress, Report, exit_code};
-use std::io::IsTerminal as _;
+use forms::{Beside, Forms};
 use std::process::ExitCode;
 
 /// Runs the audit. Whatever goes wrong before it is usage (2).
 pub async fn run(arguments: &Audit, environment: &Environment) -> ExitCode {
+    let instead = match &arguments.command {
+        Some(AuditCommand::Init(arguments)) => Some(init::run(arguments, environment)),
+        Some(AuditCommand::Key(place)) => Some(key(place, environment)),
+        None => None,
+    };
+    if let Some(outcome) = instead {
+        return match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("portcullis: {}", error.message);
+                error.code.into()
+            }
+        };
+    }
     match audited(arguments, environment).await {
         Ok(report) => exit_code(Outcome::Audited(&report)).into(),
         Err(error) => {
@@ -20,56 +41,153 @@ pub async fn run(arguments: &Audit, environment: &Environment) -> ExitCode {
 }
 
 async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report, CommandError> {
-    let installation = Installation::find(&arguments.place, environment)?;
+    let forms = Forms::of(arguments)?;
+    let installation = match (Installation::find(&arguments.place, environment), &arguments.from) {
+        // A kept report is shown anywhere: it needs no configuration unless one is named.
+        (Err(_), Some(file)) if arguments.place.config.is_none() && arguments.place.dir.is_none() => {
+            return again(arguments, &forms, file);
+        }
+        (found, _) => found?,
+    };
     let configuration = &installation.configuration;
     let only = Only::parse(&arguments.only).map_err(|error| CommandError::usage(error.to_string()))?;
     let configured = configuration.file.audit.as_ref().and_then(|audit| audit.document.as_ref());
     let file = arguments.document.clone().or_else(|| configured.map(|file| configuration.path(file)));
-    let document = file
+    let document =
+        file.as_ref().map(|file| crate::wiring::document::read(configuration, file)).transpose()?;
+    let earlier = arguments.since.as_deref().map(read_report).transpose()?;
+    let with = arguments.with.iter().map(|file| read_report(file)).collect::<Result<Vec<_>, _>>()?;
+    // Before the run: a key that cannot be used is found out at once.
+    let signing_key = if arguments.from.is_none() { evidence::key(configuration)? } else { None };
+    let mut report = match &arguments.from {
+        Some(file) => read_report(file)?,
+        None => looked(arguments, &installation, only, document.clone()).await?,
+    };
+    // What was seen just now is fresh; what was seen before has an age.
+    let now = if arguments.from.is_some() { crate::clock::now() } else { report.run.started_at };
+    match (&earlier, evidence::state(configuration)) {
+        (Some(earlier), _) => report.compare(earlier),
+        (None, Some(state)) if arguments.from.is_none() => {
+            if let Some(last) = state.last(&report.run.environment) {
+                report.show_drift(&last);
+            }
+        }
+        _ => {}
+    }
+    let bytes = match &arguments.from {
+        Some(file) if earlier.is_none() => read_text(file)?,
+        Some(_) => json::render(&report),
+        None => kept(configuration, &mut report, signing_key.as_ref()),
+    };
+    // Parts of an audit would hide on the board what the whole one saw.
+    if arguments.from.is_none() && arguments.only.is_empty() {
+        crate::wiring::reports::put_on_the_board(configuration, &report, bytes.as_bytes()).await;
+    }
+    let beside = Beside {
+        now,
+        document: document.as_ref(),
+        with: &with,
+        earlier: earlier.as_ref(),
+        bytes: Some(&bytes),
+        anchors: forms::anchors(arguments, configuration, file.as_deref()),
+        state: configuration
+            .file
+            .audit
+            .as_ref()
+            .and_then(|audit| audit.state.as_ref())
+            .map(|folder| configuration.path(folder)),
+    };
+    forms.leave(&report, &beside)?;
+    if arguments.write
+        && let (Some(file), Some(document)) = (&file, &document)
+    {
+        ::audit::document::replace(file, &document.render(&report, &with, now))
+            .map_err(|error| CommandError::usage(format!("cannot write {}: {error}", file.display())))?;
+    }
+    Ok(report)
+}
+
+/// A kept report, where there is no configuration.
+fn again(arguments: &Audit, forms: &Forms, file: &std::path::Path) -> Result<Report, CommandError> {
+    let mut report = read_report(file)?;
+    let mut bytes = read_text(file)?;
+    let earlier = arguments.since.as_deref().map(read_report).transpose()?;
+    if let Some(earlier) = &earlier {
+        report.compare(earlier);
+        bytes = json::render(&report);
+    }
+    let with = arguments.with.iter().map(|file| read_report(file)).collect::<Result<Vec<_>, _>>()?;
+    let document = arguments
+        .document
         .as_ref()
         .map(|file| Document::read(file))
         .transpose()
         .map_err(|error| CommandError::usage(error.to_string()))?;
-    let earlier = arguments.since.as_deref().map(read_report).transpose()?;
-    let with = arguments.with.iter().map(|file| read_report(file)).collect::<Result<Vec<_>, _>>()?;
-    let policy = crate::wiring::policy::read(configuration)
-        .map_err(|problems| CommandError::usage(problems.join("\n")))?;
-    let mut config = crate::wiring::audit::config(&installation, &policy).await?;
-    config.document = document.clone();
-    config.challenge = arguments.challenge.clone();
+    let now = crate::clock::now();
+    let beside = Beside {
+        now,
+        document: document.as_ref(),
+        with: &with,
+        earlier: earlier.as_ref(),
+        bytes: Some(&bytes),
+        anchors: Anchors::default(),
+        state: None,
+    };
+    forms.leave(&report, &beside)?;
+    if arguments.write
+        && let (Some(file), Some(document)) = (&arguments.document, &document)
+    {
+        ::audit::document::replace(file, &document.render(&report, &with, now))
+            .map_err(|error| CommandError::usage(format!("cannot write {}: {error}", file.display())))?;
+    }
+    Ok(report)
+}
 
+/// Signs the report and keeps it, and says where; the bytes of its file.
+fn kept(configuration: &Configuration, report: &mut Report, key: Option<&SigningKey>) -> String {
+    let evidence = evidence::finish(configuration, report, key);
+    if let Some(file) = &evidence.file {
+        eprintln!("portcullis: the report is kept, signed, as {}", file.display());
+    }
+    evidence.bytes
+}
+
+/// `portcullis audit key`
+fn key(place: &Where, environment: &Environment) -> Result<(), CommandError> {
+    let installation = Installation::find(place, environment)?;
+    let key = evidence::key(&installation.configuration)?.ok_or_else(|| {
+        CommandError::usage("there is no key: configure [audit] state, where one is made, or [audit] signing_key_file")
+    })?;
+    print(&format!("{}\n", key.public().json()));
+    Ok(())
+}
+
+/// Runs the audit, with a progress bar.
+async fn looked(
+    arguments: &Audit,
+    installation: &Installation,
+    only: Only,
+    document: Option<Document>,
+) -> Result<Report, CommandError> {
+    let policy = crate::wiring::policy::read(&installation.configuration)
+        .map_err(|problems| CommandError::usage(problems.join("\n")))?;
+    let mut config = crate::wiring::audit::config(installation, &policy).await?;
+    config.document = document;
+    config.challenge = arguments.challenge.clone();
     let bar = progress_bar();
-    let mut report = ::audit::run(config, only, |progress: Progress| {
+    let report = ::audit::run(config, only, |progress: Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
         bar.set_message(progress.what);
     })
     .await;
     bar.finish_and_clear();
-    if let Some(earlier) = &earlier {
-        report.compare(earlier);
-    }
-    let format = match (arguments.format, arguments.place.json, &arguments.document) {
-        (Some(format), _, _) => format,
-        (None, true, _) => Format::Json,
-        (None, false, Some(_)) => Format::Markdown,
-        (None, false, None) => Format::Text,
-    };
-    print(&match format {
-        Format::Text => text::render(&report, std::io::stdout().is_terminal()),
-        Format::Markdown => markdown::render(document.as_ref(), &report, &with),
-        Format::Json => json::render(&report),
-    });
-    if arguments.write
-        && let Some(file) = &file
-    {
-        let written = markdown::render(document.as_ref(), &report, &with);
-        let beside = file.with_extension("md.new");
-        std::fs::write(&beside, written)
-            .and_then(|()| std::fs::rename(&beside, file))
-            .map_err(|error| CommandError::usage(format!("cannot write {}: {error}", file.display())))?;
-    }
     Ok(report)
+}
+
+fn read_text(file: &std::path::Path) -> Result<String, CommandError> {
+    std::fs::read_to_string(file)
+        .map_err(|error| CommandError::usage(format!("{}: {error}", file.display())))
 }
 
 fn read_report(file: &std::path::Path) -> Result<Report, CommandError> {

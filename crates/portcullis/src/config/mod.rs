@@ -7,6 +7,7 @@
 pub mod raw;
 pub mod secret;
 pub mod value;
+pub mod waiver;
 
 use secret::{LaxMode, Secrets};
 use std::collections::BTreeMap;
@@ -68,6 +69,8 @@ pub struct Source<'a> {
 pub struct Configuration {
     /// The keys.
     pub file: raw::File,
+    /// The file, where there is one.
+    pub path: Option<PathBuf>,
     /// What relative paths are relative to.
     pub folder: PathBuf,
     /// The environment that counts: the configured one, or production where the platform disagrees.
@@ -105,6 +108,7 @@ impl Configuration {
         let environment = effective_environment(file.environment, source.environment, &mut warnings);
         Ok(Configuration {
             file,
+            path: source.file.map(Path::to_owned),
             folder,
             environment,
             warnings: Mutex::new(warnings),

@@ -231,6 +231,7 @@ section! {
         failing: String,
         others: Vec<String>,
         examples: BTreeMap<String, String>,
+        secrets_baseline: PathBuf,
         advisories: PathBuf,
         dependency_window: Span,
         deployed: PathBuf,

@@ -133,10 +133,10 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         secrets.text("audit.api_key", path(&section.api_key_file).as_deref(), section.api_key.as_ref())?;
     config.other_audience = other_audience(configuration, config.client.as_ref(), &audience).await?;
     config.granted = granted(configuration, &audience).await?;
-    config.others = section.others.unwrap_or_default();
-    config.mailbox = section.mailbox;
+    config.others = section.others.clone().unwrap_or_default();
+    config.mailbox = section.mailbox.clone();
     config.exercise = section.exercise.unwrap_or(configuration.environment != Environment::Production);
-    config.failing = section.failing;
+    config.failing = section.failing.clone();
     config.examples = section.examples.clone().unwrap_or_default();
     config.repository = Some(path(&section.repository).unwrap_or_else(|| configuration.folder.clone()));
     config.dependencies = dependencies(configuration, &section);
@@ -152,6 +152,7 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
         // Read again and again by a developer's machine only; there is none in production.
         config.certificate_authority = std::fs::read(folder.path.join("ca.pem")).ok();
     }
+    config.secrets = super::live_secrets::of(installation, &config);
     Ok(config)
 }
 

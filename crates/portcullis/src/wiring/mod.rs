@@ -1,8 +1,12 @@
 //! From the configuration to running rooms. Nothing here decides; it puts together.
 
 pub mod audit;
+pub mod board;
 pub mod changes;
+pub mod console;
 pub mod databases;
+pub mod document;
+pub mod evidence;
 pub mod examination;
 pub mod gateway;
 pub mod identity;
@@ -10,10 +14,13 @@ pub mod installation;
 pub mod key_change;
 pub mod legacy_keys;
 pub mod listening;
+pub mod live_secrets;
 pub mod operations;
 pub mod policy;
 pub mod reach;
 pub mod refusals;
+pub mod reports;
+pub mod schedule;
 pub mod services;
 pub mod serving;
 pub mod session_api;

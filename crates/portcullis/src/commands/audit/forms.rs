@@ -1,0 +1,179 @@
+//! The forms in which a report leaves: one on standard output, and one for each `--output`.
+
+use super::super::{CommandError, print};
+use crate::command_line::{Audit, Format};
+use crate::config::Configuration;
+use ::audit::report::html::Sharing;
+use ::audit::report::sarif::{Anchors, Source};
+use ::audit::report::{Form, Rendering, render};
+use ::audit::state::State;
+use ::audit::{Document, Report};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// What is asked for, known before anything is looked at.
+pub struct Forms {
+    printed: Form,
+    files: Vec<(Form, PathBuf)>,
+    sharing: Sharing,
+}
+
+impl Forms {
+    /// By `--format`, `--output`, `--public`, and what they leave open.
+    pub fn of(arguments: &Audit) -> Result<Self, CommandError> {
+        let printed = match (arguments.format, arguments.place.json, &arguments.document) {
+            (Some(format), _, _) => form(format),
+            (None, true, _) => Form::Json,
+            (None, false, Some(_)) => Form::Markdown,
+            (None, false, None) => Form::Text,
+        };
+        let files = arguments.output.iter().map(|written| output(written)).collect::<Result<Vec<_>, _>>()?;
+        let asked = arguments.format.map(form).into_iter().chain(files.iter().map(|(form, _)| *form));
+        if arguments.public
+            && let Some(form) = asked.into_iter().find(|form| !matches!(form, Form::Html | Form::Badge))
+        {
+            return Err(CommandError::usage(format!(
+                "--public: only the HTML page and the badge can be for strangers; {} shows everything",
+                form.as_str()
+            )));
+        }
+        let sharing = if arguments.public { Sharing::Public } else { Sharing::Internal };
+        Ok(Self { printed, files, sharing })
+    }
+
+    /// Whether an earlier report is worth reading.
+    fn want_history(&self) -> bool {
+        std::iter::once(self.printed)
+            .chain(self.files.iter().map(|(form, _)| *form))
+            .any(|form| form == Form::Html)
+    }
+
+    /// Prints the one and writes the others.
+    pub fn leave(&self, report: &Report, beside: &Beside<'_>) -> Result<(), CommandError> {
+        let history = match (&beside.state, self.want_history()) {
+            (Some(state), true) => State::at(state).history(&report.run.environment),
+            _ => Vec::new(),
+        };
+        let rendering = Rendering {
+            now: beside.now,
+            document: beside.document,
+            with: beside.with,
+            earlier: beside.earlier,
+            history: &history,
+            bytes: beside.bytes,
+            anchors: beside.anchors.clone(),
+            sharing: self.sharing,
+            coloured: false,
+        };
+        for (form, file) in &self.files {
+            write(file, &render(*form, report, &rendering))?;
+        }
+        let coloured = std::io::stdout().is_terminal();
+        print(&render(self.printed, report, &Rendering { coloured, ..rendering }));
+        Ok(())
+    }
+}
+
+/// What the forms may want to know beside the report.
+pub struct Beside<'a> {
+    pub now: i64,
+    pub document: Option<&'a Document>,
+    pub with: &'a [Report],
+    pub earlier: Option<&'a Report>,
+    pub bytes: Option<&'a str>,
+    pub anchors: Anchors,
+    /// `[audit] state`.
+    pub state: Option<PathBuf>,
+}
+
+fn form(format: Format) -> Form {
+    match format {
+        Format::Text => Form::Text,
+        Format::Markdown => Form::Markdown,
+        Format::Difference => Form::Difference,
+        Format::Json => Form::Json,
+        Format::Sarif => Form::Sarif,
+        Format::Junit => Form::Junit,
+        Format::Html => Form::Html,
+        Format::Oscal => Form::Oscal,
+        Format::Prometheus => Form::Prometheus,
+        Format::Badge => Form::Badge,
+    }
+}
+
+/// `FORMAT=FILE`, or a file whose name says its form.
+fn output(written: &str) -> Result<(Form, PathBuf), CommandError> {
+    if let Some((name, file)) = written.split_once('=')
+        && let Some(form) = Form::parse(name)
+        && !file.is_empty()
+    {
+        return Ok((form, file.into()));
+    }
+    Form::of_file(written).map(|form| (form, written.into())).ok_or_else(|| {
+        CommandError::usage(format!(
+            "--output {written}: its name does not say in which form; write FORMAT=FILE ({})",
+            Form::ALL.map(Form::as_str).join(", ")
+        ))
+    })
+}
+
+/// Whole or not at all: whoever reads it meanwhile (a web server, a node exporter) sees no half of it.
+fn write(file: &Path, text: &str) -> Result<(), CommandError> {
+    let refused =
+        |error: std::io::Error| CommandError::usage(format!("cannot write {}: {error}", file.display()));
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = file.with_file_name(name);
+    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(refused)
+}
+
+/// The files that findings are pinned to, as the repository names them.
+pub fn anchors(arguments: &Audit, configuration: &Configuration, document: Option<&Path>) -> Anchors {
+    let written =
+        arguments.place.config.clone().unwrap_or_else(|| configuration.folder.join("portcullis.toml"));
+    let source = |file: &Path| {
+        let text = std::fs::read_to_string(file).ok()?;
+        Some(Source { uri: in_repository(file), text })
+    };
+    Anchors { document: document.and_then(source), configuration: source(&written) }
+}
+
+/// Relative to the repository that it is in; the bare name where it is in none.
+fn in_repository(file: &Path) -> String {
+    let whole = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let top = whole.ancestors().skip(1).find(|folder| folder.join(".git").exists());
+    let inside = top.and_then(|top| whole.strip_prefix(top).ok()).map(Path::to_owned);
+    let name = || PathBuf::from(whole.file_name().unwrap_or_default());
+    inside.unwrap_or_else(name).to_string_lossy().replace('\\', "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_says_its_form_by_name_or_by_word() {
+        for (written, form, file) in [
+            ("report.html", Form::Html, "report.html"),
+            ("junit=out", Form::Junit, "out"),
+            ("oscal=a=b.json", Form::Oscal, "a=b.json"),
+            ("a=b.json", Form::Json, "a=b.json"),
+        ] {
+            assert_eq!(output(written).unwrap(), (form, PathBuf::from(file)), "{written}");
+        }
+        for written in ["report.pdf", "pdf=report", "html="] {
+            assert!(output(written).unwrap_err().message.contains("FORMAT=FILE"), "{written}");
+        }
+    }
+
+    #[test]
+    fn files_are_named_as_their_repository_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("docs");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("m.md"), "").unwrap();
+        assert_eq!(in_repository(&inner.join("m.md")), "m.md", "in no repository");
+        std::fs::create_dir(folder.path().join(".git")).unwrap();
+        assert_eq!(in_repository(&inner.join("m.md")), "docs/m.md");
+    }
+}
