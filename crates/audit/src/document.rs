@@ -1,14 +1,27 @@
-//! The team's document: which of its check-box lines stand for which measures, by their words.
+//! The team's document: which of its check-box lines stand for which measures, by what the team said, else by their
+//! words; and the same text again with its boxes set by evidence.
 //!
 //! A line may stand for several measures, and several lines for one. A nested line that says "replaced by" takes its
-//! parent's place: the parent is superseded and is ticked with it.
+//! parent's place: the parent is superseded and is ticked with it. Nothing of the text is ours but the character
+//! between the brackets and one line of evidence below a line that is measured.
 
+mod blocks;
+mod judge;
+mod mapping;
+mod proposal;
+mod render;
+mod replace;
 mod words;
 
 use std::path::{Path, PathBuf};
 
 use crate::measures::MeasureId;
 
+pub use judge::{Judged, Standing};
+pub use mapping::Mapping;
+pub use proposal::{Confidence, Guess, Proposal};
+pub(crate) use render::printed;
+pub use replace::replace;
 pub(crate) use words::duration;
 
 /// What begins a line of evidence that an earlier run wrote into the document.
@@ -17,8 +30,11 @@ pub(crate) const EVIDENCE: &str = "- Evidence: ";
 /// A Markdown document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    pub(crate) raw: Vec<String>,
+    /// Its lines with their ends, without evidence of earlier runs.
+    raw: Vec<String>,
     lines: Vec<Line>,
+    /// What the configuration maps and the document no longer has.
+    gone: Vec<String>,
 }
 
 /// A check-box line.
@@ -31,19 +47,33 @@ pub struct Line {
     /// Columns before its marker.
     pub indent: usize,
     /// Where the character between the brackets stands, in bytes.
-    pub(crate) mark: usize,
+    mark: usize,
+    /// Bytes of its marker and the space behind it: how far what belongs to it is moved in.
+    width: usize,
     /// Whether somebody ticked it.
     pub ticked: bool,
-    /// Its text, word for word, without marker and box.
+    /// Its text, word for word, without marker, box and our comment.
     pub text: String,
-    /// The measures that its words speak of, and those of the line that it replaces.
+    /// The measures that it stands for, and those of the line that it replaces.
     pub measures: Vec<MeasureId>,
-    /// The measures that its own words speak of.
+    /// The measures that it stands for itself.
     pub own: Vec<MeasureId>,
+    /// How that is known.
+    pub mapping: Mapping,
     /// Which line (of [`Document::lines`]) replaced it.
     pub replaced_by: Option<usize>,
     /// The environments that it speaks of, where there are several.
     pub environments: Vec<&'static str>,
+    /// What an earlier run wrote below it.
+    evidence: Option<String>,
+}
+
+impl Line {
+    /// By what `[audit.lines]` names it: its text, one space between words.
+    #[must_use]
+    pub fn key(&self) -> String {
+        mapping::key(&self.text)
+    }
 }
 
 /// The document cannot be used.
@@ -58,8 +88,15 @@ pub enum DocumentError {
         source: std::io::Error,
     },
     /// There is no line that a measure could stand for.
-    #[error("the document {0} has no check boxes: a line that can be ticked begins with \"- [ ] \"")]
-    NoCheckBoxes(PathBuf),
+    #[error(
+        "the document {path} has no check boxes: a line that can be ticked begins with \"- [ ] \"{remedy}"
+    )]
+    NoCheckBoxes {
+        /// The file.
+        path: PathBuf,
+        /// What can be done, where it has a list.
+        remedy: String,
+    },
 }
 
 impl Document {
@@ -72,7 +109,15 @@ impl Document {
             .map_err(|source| DocumentError::Unreadable { path: path.to_owned(), source })?;
         let document = Self::parse(&source);
         if document.lines.is_empty() {
-            return Err(DocumentError::NoCheckBoxes(path.to_owned()));
+            let items = blocks::items(&source);
+            let remedy = match items {
+                0 => String::new(),
+                _ => format!(
+                    "; its {items} list items get boxes by: portcullis audit init {} --boxes",
+                    path.display()
+                ),
+            };
+            return Err(DocumentError::NoCheckBoxes { path: path.to_owned(), remedy });
         }
         Ok(document)
     }
@@ -80,36 +125,20 @@ impl Document {
     /// Reads a document's text. Evidence that an earlier run wrote into it is left out.
     #[must_use]
     pub fn parse(source: &str) -> Self {
-        let raw: Vec<String> =
-            source.lines().filter(|line| !is_evidence(line)).map(ToOwned::to_owned).collect();
-        let mut lines: Vec<Line> = Vec::new();
-        let mut fenced = false;
-        let mut open = false;
-        for (at, text) in raw.iter().enumerate() {
-            let trimmed = text.trim_start();
-            if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
-                fenced = !fenced;
-            }
-            if fenced {
-                open = false;
-            } else if let Some(line) = check_box(text, at + 1) {
-                lines.push(line);
-                open = true;
-            } else if trimmed.is_empty() || trimmed.starts_with('#') || is_item(trimmed) {
-                open = false;
-            } else if let Some(line) = lines.last_mut().filter(|_| open) {
-                line.text.push(' ');
-                line.text.push_str(trimmed.trim_end());
-                line.height += 1;
-            }
-        }
+        let (raw, mut lines) = blocks::read(source);
         for line in &mut lines {
-            line.own = words::measures(&line.text);
-            line.measures = line.own.clone();
+            mapping::by_comment_or_words(line);
             line.environments = words::environments(&line.text);
         }
-        supersede(&mut lines);
-        Self { raw, lines }
+        let mut document = Self { raw, lines, gone: Vec::new() };
+        document.supersede();
+        document
+    }
+
+    /// The text with a box for every list item, `- [ ] `; those that have one keep it.
+    #[must_use]
+    pub fn with_boxes(source: &str) -> String {
+        blocks::with_boxes(source)
     }
 
     /// Its check-box lines.
@@ -118,7 +147,13 @@ impl Document {
         &self.lines
     }
 
-    /// The line that speaks of a measure in its own words.
+    /// What the configuration maps to measures and the document no longer has.
+    #[must_use]
+    pub fn gone(&self) -> &[String] {
+        &self.gone
+    }
+
+    /// The line that stands for a measure itself.
     #[must_use]
     pub fn line_of(&self, id: MeasureId) -> Option<&Line> {
         self.lines.iter().find(|line| line.own.contains(&id))
@@ -132,96 +167,73 @@ impl Document {
             .filter(|line| line.own.contains(&id))
             .find_map(|line| words::promised(&line.text, id))
     }
-}
 
-/// `- Evidence: A9 pass …`: of our own making, and no line of the team's.
-fn is_evidence(line: &str) -> bool {
-    let Some(rest) = line.trim_start().strip_prefix(EVIDENCE) else { return false };
-    let first = rest.split(' ').next().unwrap_or_default();
-    MeasureId::parse(first).is_some() || rest.starts_with("no measure ")
-}
-
-/// The bytes of a list marker with the space behind it; none where the line is no list item.
-fn marker(trimmed: &str) -> Option<usize> {
-    let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
-    let sign = match (digits, trimmed.as_bytes().get(digits)?) {
-        (0, b'-' | b'*' | b'+') | (1..=9, b'.' | b')') => digits + 1,
-        _ => return None,
-    };
-    let spaces = trimmed[sign..].bytes().take_while(|byte| *byte == b' ').count();
-    (spaces > 0).then_some(sign + spaces)
-}
-
-fn is_item(trimmed: &str) -> bool {
-    marker(trimmed).is_some()
-}
-
-fn check_box(text: &str, number: usize) -> Option<Line> {
-    let trimmed = text.trim_start();
-    let before = text.len() - trimmed.len();
-    let indent = text[..before].chars().map(|c| if c == '\t' { 4 } else { 1 }).sum();
-    let width = marker(trimmed)?;
-    let rest = trimmed.get(width..)?.strip_prefix('[')?;
-    let ticked = match rest.chars().next()? {
-        ' ' => false,
-        'x' | 'X' => true,
-        _ => return None,
-    };
-    let words = rest[1..].strip_prefix("] ")?;
-    Some(Line {
-        number,
-        height: 1,
-        indent,
-        mark: before + width + 1,
-        ticked,
-        text: words.trim().to_owned(),
-        measures: Vec::new(),
-        own: Vec::new(),
-        replaced_by: None,
-        environments: Vec::new(),
-    })
-}
-
-/// A nested line that says so replaces its parent, and stands for the parent's measures too.
-fn supersede(lines: &mut [Line]) {
-    for at in 0..lines.len() {
-        if !words::replaces(&lines[at].text) {
-            continue;
+    /// What a reader of a report should know about the document.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let unmeasured: Vec<String> = self
+            .lines
+            .iter()
+            .filter(|line| !self.is_measured(line))
+            .map(|line| format!("{:?}", shortened(&line.text)))
+            .collect();
+        if !unmeasured.is_empty() {
+            notes.push(format!("not measured, as no measure stands for it: {}", unmeasured.join(", ")));
         }
-        let indent = lines[at].indent;
-        let Some(parent) = (0..at).rev().find(|other| lines[*other].indent < indent) else { continue };
-        lines[parent].replaced_by = Some(at);
-        let inherited = lines[parent].own.clone();
-        for id in inherited {
-            if !lines[at].measures.contains(&id) {
-                lines[at].measures.push(id);
+        for line in &self.lines {
+            if let Mapping::Changed { was } = &line.mapping {
+                let (text, was) = (shortened(&line.text), mapping::joined(was));
+                notes.push(format!(
+                    "the document's line {text:?} changed since it was mapped to {was}: portcullis audit init"
+                ));
             }
         }
-        lines[at].measures.sort_unstable();
+        notes.extend(self.gone.iter().map(|text| {
+            format!("[audit.lines] maps a line that the document does not have: {:?}", shortened(text))
+        }));
+        notes
+    }
+
+    /// Whether the box of a line is ours.
+    fn is_measured(&self, line: &Line) -> bool {
+        matches!(line.mapping, Mapping::Changed { .. })
+            || !line.measures.is_empty()
+            || line.replaced_by.and_then(|at| self.lines.get(at)).is_some_and(|by| self.is_measured(by))
+    }
+
+    /// A nested line that says so replaces its parent, and stands for the parent's measures too.
+    fn supersede(&mut self) {
+        let lines = &mut self.lines;
+        for line in lines.iter_mut() {
+            line.measures = line.own.clone();
+            line.replaced_by = None;
+        }
+        for at in 0..lines.len() {
+            if !words::replaces(&lines[at].text) {
+                continue;
+            }
+            let indent = lines[at].indent;
+            let Some(parent) = (0..at).rev().find(|other| lines[*other].indent < indent) else { continue };
+            // Who says that a line stands for nothing says so of its successor, too.
+            if lines[parent].own.is_empty() && lines[parent].mapping != Mapping::Words {
+                continue;
+            }
+            lines[parent].replaced_by = Some(at);
+            let inherited = lines[parent].own.clone();
+            for id in inherited {
+                if !lines[at].measures.contains(&id) {
+                    lines[at].measures.push(id);
+                }
+            }
+            lines[at].measures.sort_unstable();
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_check_box_is_none() {
-        for text in ["- [y] no", "-[x] no", "[x] no", "- [x]no", "```\n- [x] CORS\n```", "- CORS"] {
-            assert!(Document::parse(text).lines().is_empty(), "{text}");
-        }
-        for text in ["* [X] CORS", "1. [ ] CORS", "\t+  [x]   CORS"] {
-            assert_eq!(Document::parse(text).lines().len(), 1, "{text}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_document_panics(text in "[-*x\\[\\] a-z0-9\n\t.`#é]{0,200}") {
-            let document = Document::parse(&text);
-            for line in document.lines() {
-                proptest::prop_assert!(document.raw[line.number - 1].is_char_boundary(line.mark));
-            }
-        }
+/// A line's text for a message: its first sixty characters.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

@@ -195,9 +195,9 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::VALID_FOR;
     use super::*;
     use crate::MeasureId::{A1, A4, A5, A6, A7, A8, N1};
+    use crate::VALID_FOR;
     use crate::report::{Claim, Run, Waiver};
 
     fn report(environment: &str, started_at: i64, verdicts: &[(MeasureId, Verdict)]) -> Report {
@@ -292,7 +292,8 @@ mod tests {
     fn a_replaced_line_is_ticked_or_open_with_its_successor_and_says_so() {
         use Verdict::{NotProven, Pass, Superseded};
         let source = "- [ ] Partners call with an API key.\n  - [ ] Replaced by client credentials.\n";
-        let said = |verdicts: &[(MeasureId, Verdict)]| one(source, &report("production", 0, verdicts), &[], 0);
+        let said =
+            |verdicts: &[(MeasureId, Verdict)]| one(source, &report("production", 0, verdicts), &[], 0);
         let below = |state: &str| format!("replaced by the line below, which is {state}");
         assert_eq!(
             said(&[(A5, Superseded), (A6, Pass)]),

@@ -1,5 +1,7 @@
 //! From a line's words to measures, numbers and environments. Link targets are not read: an address is no promise.
 
+use std::cell::RefCell;
+
 use crate::measures::MeasureId;
 
 /// The sentences of a line in lower case, each word after one space, punctuation gone.
@@ -32,12 +34,42 @@ pub(crate) fn measures(text: &str) -> Vec<MeasureId> {
         .collect()
 }
 
-/// Whether a sentence speaks of a measure. `any` looks for words that begin so.
+/// The measures that a line speaks of, each with the words that say so in the sentence that says most.
+pub(crate) fn heard_in(text: &str) -> Vec<(MeasureId, Vec<&'static str>)> {
+    let sentences = sentences(text);
+    MeasureId::ALL
+        .into_iter()
+        .filter_map(|id| {
+            let heard = sentences.iter().filter_map(|sentence| heard(sentence, id));
+            heard.max_by_key(Vec::len).map(|words| (id, words))
+        })
+        .collect()
+}
+
 fn speaks_of(sentence: &str, id: MeasureId) -> bool {
-    let any = |beginnings: &[&str]| beginnings.iter().any(|word| sentence.contains(&format!(" {word}")));
-    let database = any(&["database", "postgres", "db ", "sqlite"]);
-    let client = any(&["client credential", "machine to machine", "service account", "service token"]);
-    match id {
+    heard(sentence, id).is_some()
+}
+
+/// The words by which a sentence speaks of a measure; none where it does not. `any` looks for words that begin so.
+fn heard(sentence: &str, id: MeasureId) -> Option<Vec<&'static str>> {
+    let words = RefCell::new(Vec::new());
+    let says = |word: &str| sentence.contains(&format!(" {word}"));
+    let any = |beginnings: &[&'static str]| {
+        let found = beginnings.iter().find(|word| says(word));
+        words.borrow_mut().extend(found.map(|word| word.trim()));
+        found.is_some()
+    };
+    let database = ["database", "postgres", "db ", "sqlite"].into_iter().find(|word| says(word));
+    let client = ["client credential", "machine to machine", "service account", "service token"]
+        .into_iter()
+        .find(|word| says(word));
+    let subject = match id {
+        MeasureId::A3 | MeasureId::N1 => database,
+        MeasureId::A6 => client,
+        _ => None,
+    };
+    let (database, client) = (database.is_some(), client.is_some());
+    let spoken = match id {
         MeasureId::G1 => {
             any(&["sensitive", "secret", "credential", "api key", "password"])
                 && any(&[
@@ -127,7 +159,26 @@ fn speaks_of(sentence: &str, id: MeasureId) -> bool {
         MeasureId::N2 => {
             any(&["cors", "cross origin"]) || (any(&["origin"]) && any(&["frontend", "front end"]))
         }
-    }
+        MeasureId::X1 => any(&["tls ", "https ", "hsts", "ssl "]),
+        MeasureId::X2 => any(&["security header", "content security policy", "csp "]),
+        MeasureId::X3 => any(&["cookie"]),
+        MeasureId::X4 => any(&["throttl", "rate limit", "brute force", "lockout"]),
+        MeasureId::X5 => any(&["enumerat"]),
+        MeasureId::X6 => {
+            any(&["session"]) && any(&["logout", "log out", "sign out", "revoked", "invalidated", "ends "])
+        }
+        MeasureId::X7 => any(&["backup", "back up"]),
+        MeasureId::X8 => any(&["smuggl"]),
+        MeasureId::X9 => any(&["x forwarded", "forwarded header"]),
+        MeasureId::X11 => any(&["jwks", "signing keys"]),
+        MeasureId::X13 => {
+            any(&["password"]) && any(&["minimum length", "blocklist", "common passwords", "breached"])
+        }
+        // A line can be mapped to these by their ids.
+        MeasureId::X10 | MeasureId::X12 | MeasureId::X14 => false,
+    };
+    let words = words.into_inner();
+    spoken.then(|| subject.map(str::trim).into_iter().chain(words).collect())
 }
 
 /// Whether a line says that it takes its parent's place.

@@ -3,9 +3,7 @@
 use crate::document::Document;
 use crate::report::html::Sharing;
 use crate::report::sarif::Anchors;
-use crate::report::{
-    Report, badge, difference, html, json, junit, markdown, oscal, overview, prometheus, sarif, text,
-};
+use crate::report::{Report, badge, difference, html, json, junit, markdown, oscal, prometheus, sarif, text};
 
 /// A form of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,7 +117,6 @@ pub struct Rendering<'a> {
 pub fn render(form: Form, report: &Report, with: &Rendering<'_>) -> String {
     match form {
         Form::Text => text::render(report, with.document, with.coloured),
-        Form::Markdown if with.document.is_none() => overview::render(report, with.now),
         Form::Markdown => markdown::render_at(with.document, report, with.with, with.now),
         Form::Difference => difference::render(report, with.earlier),
         Form::Json => with.bytes.map_or_else(|| json::render(report), str::to_owned),
