@@ -87,6 +87,11 @@ impl Evidence {
         Self::of(Strength::Repository, Vantage::Configuration, what)
     }
 
+    /// What the repository's files and its log say.
+    pub fn repository(what: impl Into<String>) -> Self {
+        Self::of(Strength::Repository, Vantage::Files, what)
+    }
+
     /// What names resolved to.
     pub fn names(what: impl Into<String>) -> Self {
         Self::of(Strength::Live, Vantage::Names, what)

@@ -132,6 +132,23 @@ pub fn claim(folder: &Path) -> Claim {
     judge(&observe(&Repository::of(folder), folder))
 }
 
+/// What no configured tool looks after, as the files lie there, whatever is on the default branch; none where nothing is
+/// configured at all.
+#[must_use]
+pub fn gaps(tree: &Tree, manifests: &Manifests) -> Option<Vec<String>> {
+    let tools = Tools::read(tree, None, |file| tree.text(file));
+    if tools.files().is_empty() {
+        return None;
+    }
+    let open = manifests.found.iter().filter_map(|manifest| match tools.covers(manifest) {
+        Ok(()) => None,
+        Err(Gap::Open(why) | Gap::Unknown(why)) => {
+            Some(format!("{} ({}): {why}", manifest.path, manifest.ecosystem))
+        }
+    });
+    Some(open.collect())
+}
+
 pub(crate) fn judge(seen: &Seen) -> Claim {
     let remedy = "name every ecosystem and folder in .github/dependabot.yml on the default branch: portcullis init writes it";
     let found = &seen.manifests.found;

@@ -41,6 +41,13 @@ impl Tree {
         Self { root: root.to_owned(), files }
     }
 
+    /// With a file that is yet to be written.
+    #[must_use]
+    pub fn and(mut self, path: &str) -> Self {
+        self.files.insert(path.to_owned());
+        self
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn root(&self) -> &Path {

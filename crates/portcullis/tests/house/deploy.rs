@@ -75,6 +75,13 @@ fn compose_and_workflows_fit_their_schemas() {
     );
 }
 
+/// By the claim that the auditor makes of other repositories.
+#[test]
+fn every_manifest_of_this_repository_is_looked_after() {
+    let claim = audit::dependencies::coverage::claim(&root());
+    assert_eq!(claim.verdict, audit::Verdict::Pass, "{claim:#?}");
+}
+
 #[test]
 fn in_compose_only_portcullis_publishes_a_port_and_the_database_has_no_way_out() {
     let compose = yaml(&deploy("compose/compose.yaml"));
