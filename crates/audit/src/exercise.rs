@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::config::{Config, Mode};
-use crate::world::http::{Credential, Http, Probe};
+use crate::world::http::{Answer, Credential, Http, Probe};
 use crate::world::tokens::session_url;
 use crate::world::{World, random_hex};
 
@@ -25,7 +25,12 @@ pub(crate) struct Begun {
     refresh_token: Option<SecretString>,
     /// The answers to a reset request for this address and for one that nobody has: status and body.
     pub(crate) reset: Result<[(u16, Vec<u8>); 2], String>,
+    /// The newest link.
     pub(crate) link: Result<Link, String>,
+    /// The one before it; or why there is none.
+    older: Result<SecretString, String>,
+    /// Where each link leads, and what was tried to have it lead elsewhere.
+    pub(crate) origins: Vec<(String, &'static str)>,
 }
 
 /// The link in the mail.
@@ -41,9 +46,17 @@ pub(crate) struct Link {
 pub(crate) struct Finished {
     /// GET of the link, twice.
     pub(crate) opened: Vec<u16>,
+    /// What the first of them showed; it holds the token, and is never printed.
+    pub(crate) page: Option<Answer>,
+    /// The link before the newest, tried first; none: no answer, or no such link.
+    pub(crate) older_use: Option<u16>,
+    /// Why the older link could not be tried.
+    pub(crate) no_older: Option<String>,
     /// The old session after the link was opened, before it was used: its control.
     pub(crate) alive_before: Option<u16>,
+    /// Two uses at once; the one that was let in, where one was, is first.
     pub(crate) first_use: Option<u16>,
+    pub(crate) beside_it: Option<u16>,
     pub(crate) second_use: Option<u16>,
     /// The old access token, after up to three seconds.
     pub(crate) session_after: Option<u16>,
@@ -71,12 +84,63 @@ pub(crate) async fn begin(world: &World) -> Result<Begun, String> {
     }
     let (access_token, refresh_token) = log_in(world, &email, &password).await?;
     let reset = ask(world, &email).await;
-    let link = match (&reset, &config.mailbox) {
+    let first = match (&reset, &config.mailbox) {
         (Err(why), _) => Err(why.clone()),
         (_, None) => Err("reset mails cannot be read ([audit] mailbox)".into()),
-        (_, Some(mailbox)) => mailed(http, mailbox, &email).await,
+        (_, Some(mailbox)) => mailed(http, mailbox, &email, &[]).await,
     };
-    Ok(Begun { email, password, access_token, refresh_token, reset, link })
+    let mut begun = Begun {
+        email,
+        password,
+        access_token,
+        refresh_token,
+        reset,
+        link: first,
+        older: Err("no second mail was asked for".into()),
+        origins: Vec::new(),
+    };
+    if let (Ok(first), Some(mailbox)) = (&begun.link, &config.mailbox) {
+        begun.origins.push((first.origin.clone(), "X-Forwarded-Host and Forwarded"));
+        let newer = again(world, mailbox, &begun.email, first).await;
+        begun.origins.extend(newer.1);
+        match newer.0 {
+            Ok(newest) => {
+                begun.older = Ok(first.token.clone());
+                begun.link = Ok(newest);
+            }
+            Err(why) => begun.older = Err(why),
+        }
+    }
+    Ok(begun)
+}
+
+/// Asks once more with a foreign Host, which a good server may refuse, and once plainly; the newest link, and where those
+/// in between lead.
+async fn again(
+    world: &World,
+    mailbox: &str,
+    email: &str,
+    first: &Link,
+) -> (Result<Link, String>, Vec<(String, &'static str)>) {
+    let (mut known, mut origins) = (vec![first.token.clone()], Vec::new());
+    let body = json!({"email": email});
+    if let Ok(probe) = world.tokens.session_probe(&world.config, &world.http, "POST", "/password-reset").await
+    {
+        let answer = world.http.send(probe.json(&body).header("host", FOREIGN_HOST)).await;
+        if answer.is_ok_and(|answer| (200..300).contains(&answer.status))
+            && let Ok(link) = mailed(&world.http, mailbox, email, &known).await
+        {
+            origins.push((link.origin, "Host"));
+            known.push(link.token);
+        }
+    }
+    let asked = session(world, "POST", "/password-reset", &body).await;
+    let newest = match asked {
+        Some(200..300) => mailed(&world.http, mailbox, email, &known).await,
+        Some(status) => Err(format!("a second request got {status}")),
+        None => Err("a second request got no answer".into()),
+    };
+    (newest, origins)
 }
 
 async fn log_in(
@@ -110,8 +174,8 @@ async fn ask(world: &World, email: &str) -> Result<[(u16, Vec<u8>); 2], String> 
     answers.try_into().map_err(|_| "no answer".into())
 }
 
-/// Waits for the mail to this address and takes the link out of it.
-async fn mailed(http: &Http, mailbox: &str, email: &str) -> Result<Link, String> {
+/// Waits for the mail to this address and takes the link out of it, one with another token than those that are known.
+async fn mailed(http: &Http, mailbox: &str, email: &str, known: &[SecretString]) -> Result<Link, String> {
     for _ in 0..MAIL.0 {
         let answer =
             http.send(Probe::new("GET", mailbox)).await.map_err(|error| format!("the mailbox: {error}"))?;
@@ -122,7 +186,8 @@ async fn mailed(http: &Http, mailbox: &str, email: &str) -> Result<Link, String>
             .flatten()
             .filter(|mail| mail.get("to").is_some_and(|to| to.to_string().contains(email)))
             .filter_map(|mail| mail.get("text").and_then(Value::as_str))
-            .find_map(link_in);
+            .filter_map(link_in)
+            .find(|link| known.iter().all(|token| token.expose_secret() != link.token.expose_secret()));
         if let Some(link) = link {
             return Ok(link);
         }
@@ -151,12 +216,25 @@ pub(crate) async fn finish(world: &World, begun: &Begun) -> Finished {
     let mut password = begun.password.clone();
     if let Ok(link) = &begun.link {
         for _ in 0..2 {
-            seen.opened.extend(status(world, Probe::new("GET", link.url.expose_secret())).await);
+            let opened = world.http.send(Probe::new("GET", link.url.expose_secret())).await.ok();
+            seen.opened.extend(opened.as_ref().map(|answer| answer.status));
+            seen.page = seen.page.take().or(opened);
         }
         seen.alive_before = me(&world.config, world, "GET", &begun.access_token).await;
         let new = SecretString::from(format!("Xr{}", random_hex::<20>()));
+        match &begun.older {
+            Ok(older) => {
+                let body = json!({"token": older.expose_secret(), "password": new.expose_secret()});
+                seen.older_use = session(world, "PUT", "/password-reset", &body).await;
+            }
+            Err(why) => seen.no_older = Some(why.clone()),
+        }
         let body = json!({"token": link.token.expose_secret(), "password": new.expose_secret()});
-        seen.first_use = session(world, "PUT", "/password-reset", &body).await;
+        let use_it = || session(world, "PUT", "/password-reset", &body);
+        let (one, other) = tokio::join!(use_it(), use_it());
+        let good = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
+        (seen.first_use, seen.beside_it) =
+            if good(other) && !good(one) { (other, one) } else { (one, other) };
         seen.second_use = session(world, "PUT", "/password-reset", &body).await;
         for _ in 0..REVOCATION.0 {
             seen.session_after = me(&world.config, world, "GET", &begun.access_token).await;

@@ -13,6 +13,12 @@ pub fn node_modules() -> PathBuf {
     found("PORTCULLIS_TEST_NODE_MODULES", "node/node_modules")
 }
 
+/// The `node_modules` of the Auth0 look-alike: that of `PORTCULLIS_TEST_AUTH0_SIMULATOR`, else the one that `scripts/test`
+/// keeps in the target folder.
+pub fn auth0_simulator() -> PathBuf {
+    found("PORTCULLIS_TEST_AUTH0_SIMULATOR", "auth0-simulator/node_modules")
+}
+
 /// A file of an installed npm package: `package_file("jose", "package.json")`.
 pub fn package_file(package: &str, file: &str) -> PathBuf {
     let path = node_modules().join(package).join(file);

@@ -8,6 +8,7 @@
 //! A test fails by panicking, so these functions panic too, and say what was missing and what to do about it.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub mod auth0_simulator;
 pub mod backend;
 pub mod clock;
 pub mod dns;

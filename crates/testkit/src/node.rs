@@ -18,9 +18,13 @@ pub struct Script {
 impl Script {
     /// Lays the script out.
     pub fn new(text: &str) -> Self {
+        Self::beside(text, &ecosystem::node_modules())
+    }
+
+    /// Lays it out beside other packages than the usual ones.
+    pub fn beside(text: &str, modules: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         std::fs::write(folder.path().join("script.mjs"), text).expect("a temporary file can be written");
-        let modules = ecosystem::node_modules();
         std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).expect("a link can be made");
         Self { folder }
     }

@@ -7,7 +7,7 @@
 mod look_alikes;
 mod observe;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
@@ -42,6 +42,12 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &[942],
     ),
     claimed(
+        "preflights_grant_by_name",
+        "a preflight grants the route's own methods and headers by name, never by a wildcard",
+        &["V3.4.2"],
+        &[942],
+    ),
+    claimed(
         "a_failing_operation_follows_the_same_rule",
         "an operation that fails lets in the frontend's origin alone, too",
         &["V3.4.2"],
@@ -69,6 +75,7 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         credentials(&seen),
         vary(&seen),
         errors(&seen),
+        preflights(&seen),
         failing(&seen, world.config.failing.is_some()),
         unsafe_methods(&seen),
     ];
@@ -204,7 +211,9 @@ fn vary(seen: &[Seen]) -> Claim {
 fn errors(seen: &[Seen]) -> Claim {
     judge(
         "errors_follow_the_same_rule",
-        seen.iter().filter(|one| matches!(one.leg, Leg::Unauthorized | Leg::Forbidden | Leg::NotFound)),
+        seen.iter().filter(|one| {
+            matches!(one.leg, Leg::Unauthorized | Leg::Forbidden | Leg::NotFound | Leg::Malformed)
+        }),
         seen,
         |one, answer| match &one.origin {
             Origin::Frontend(origin) => (allowed(answer).as_deref() != Some(origin))
@@ -212,6 +221,53 @@ fn errors(seen: &[Seen]) -> Claim {
             _ => None,
         },
         "add the CORS headers to errors too",
+    )
+}
+
+/// A preflight grants what was asked, by name: no wildcard, and no method that no endpoint here has.
+fn preflights(seen: &[Seen]) -> Claim {
+    let method = |one: &Seen| one.endpoint.split(' ').next().unwrap_or_default().to_uppercase();
+    let subject =
+        || seen.iter().filter(|one| one.leg == Leg::Preflight && matches!(one.origin, Origin::Frontend(_)));
+    let known: BTreeSet<String> = subject().map(method).chain(["HEAD".into(), "OPTIONS".into()]).collect();
+    if subject().next().is_none() {
+        let evidence = Evidence::configuration("no endpoint here that a preflight could be sent for");
+        return Claim::pass("preflights_grant_by_name", vec![evidence]).but(Verdict::NotApplicable);
+    }
+    judge(
+        "preflights_grant_by_name",
+        subject(),
+        seen,
+        |one, answer| {
+            let list = |name: &str| -> Vec<String> {
+                let value = answer.header(name).unwrap_or_default();
+                value
+                    .split(',')
+                    .map(|word| word.trim().to_uppercase())
+                    .filter(|word| !word.is_empty())
+                    .collect()
+            };
+            let (methods, headers) =
+                (list("access-control-allow-methods"), list("access-control-allow-headers"));
+            let asked = method(one);
+            // A simple method needs no leave.
+            let simple = matches!(asked.as_str(), "GET" | "HEAD" | "POST");
+            if methods.iter().chain(&headers).any(|word| word == "*") {
+                Some(evidence(one, "it grants by a wildcard"))
+            } else if let Some(more) = methods.iter().find(|method| !known.contains(*method)) {
+                Some(evidence(one, &format!("it grants {more}, which no endpoint here has")))
+            } else if !simple && !methods.contains(&asked) {
+                Some(evidence(one, "it does not grant the method"))
+            } else if !headers.iter().any(|header| header == "AUTHORIZATION") {
+                Some(evidence(
+                    one,
+                    "it does not grant Authorization, without which nothing here can be called",
+                ))
+            } else {
+                None
+            }
+        },
+        "answer a preflight with the route's own methods and headers",
     )
 }
 

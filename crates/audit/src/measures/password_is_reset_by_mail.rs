@@ -36,6 +36,12 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &["V3.5.3"],
         &[640],
     ),
+    claimed(
+        "a_newer_link_ends_the_older",
+        "of two links the newer one alone sets a password",
+        &["V6.4.1"],
+        &[640],
+    ),
     claimed("the_link_works_once", "the link's token sets a password once", &["V6.5.1"], &[640, 294]),
     claimed(
         "the_reset_ends_every_session",
@@ -79,7 +85,11 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     };
     claims
         .push(Claim::pass(id, vec![Evidence::http("a mail with a link arrived at the throw-away address")]));
-    claims.push(leads_home(&link.origin, &world.config.issuer));
+    let mut origins = begun.origins.clone();
+    if origins.is_empty() {
+        origins.push((link.origin.clone(), "no header"));
+    }
+    claims.push(leads_home(&origins, &world.config.issuer));
     if let Ok(seen) = world.finished().await {
         claims.extend(judge(seen));
     }
@@ -107,15 +117,19 @@ fn alike(begun: &Begun) -> Claim {
     }
 }
 
-fn leads_home(origin: &str, issuer: &str) -> Claim {
+fn leads_home(origins: &[(String, &str)], issuer: &str) -> Claim {
     let id = "the_links_host_comes_from_the_configuration";
-    let evidence =
-        Evidence::http(format!("the link leads to {origin}, though X-Forwarded-Host named another"));
-    let home = url::Url::parse(issuer).map(|url| url.origin().ascii_serialization());
-    if home.is_ok_and(|home| home == origin) {
-        Claim::pass(id, vec![evidence])
+    let home = url::Url::parse(issuer).map(|url| url.origin().ascii_serialization()).ok();
+    let evidence = origins
+        .iter()
+        .map(|(origin, tried)| {
+            Evidence::http(format!("the link leads to {origin}, though {tried} named another"))
+        })
+        .collect();
+    if origins.iter().all(|(origin, _)| Some(origin) == home.as_ref()) {
+        Claim::pass(id, evidence)
     } else {
-        Claim::fail(id, vec![evidence], "take the link's host from identity.issuer, never from a header")
+        Claim::fail(id, evidence, "take the link's host from identity.issuer, never from a header")
     }
 }
 
@@ -147,11 +161,24 @@ fn judge(seen: &Finished) -> Vec<Claim> {
         .beside(first.clone()),
         "spend the token at the form's POST alone",
     );
+    let older = seen.no_older.clone().unwrap_or_else(|| said(seen.older_use));
+    claim(
+        "a_newer_link_ends_the_older",
+        used && refused(seen.older_use),
+        done(seen.older_use),
+        Evidence::http(format!("the link before the newest got {older}")).beside(first.clone()),
+        "keep one live token a user: a newer one takes the older one's place",
+    );
     claim(
         "the_link_works_once",
-        used && refused(seen.second_use),
-        used && done(seen.second_use),
-        Evidence::http(format!("the second use got {}", said(seen.second_use))).beside(first.clone()),
+        used && refused(seen.second_use) && refused(seen.beside_it),
+        used && (done(seen.second_use) || done(seen.beside_it)),
+        Evidence::http(format!(
+            "of two uses at once the other got {}; a later one {}",
+            said(seen.beside_it),
+            said(seen.second_use)
+        ))
+        .beside(first.clone()),
         "spend the token by one conditional UPDATE",
     );
     claim(
@@ -186,8 +213,12 @@ mod tests {
     fn sound() -> Finished {
         Finished {
             opened: vec![200, 200],
+            page: None,
+            no_older: None,
             alive_before: Some(200),
+            older_use: Some(400),
             first_use: Some(204),
+            beside_it: Some(400),
             second_use: Some(400),
             session_after: Some(401),
             refresh_after: Some(401),
@@ -204,25 +235,30 @@ mod tests {
     #[test]
     fn each_defence_has_a_claim_of_its_own() {
         use Verdict::{Fail, NotProven, Pass};
-        assert_eq!(verdicts(&sound()), [Pass, Pass, Pass, Pass]);
-        assert_eq!(verdicts(&Finished { second_use: Some(204), ..sound() }), [Pass, Fail, Pass, Pass]);
-        assert_eq!(verdicts(&Finished { session_after: Some(200), ..sound() }), [Pass, Pass, Fail, Pass]);
-        assert_eq!(verdicts(&Finished { refresh_after: Some(200), ..sound() }), [Pass, Pass, Fail, Pass]);
-        assert_eq!(verdicts(&Finished { old_password: Some(200), ..sound() }), [Pass, Pass, Pass, Fail]);
-        let spent = Finished { first_use: Some(400), ..sound() };
-        assert_eq!(verdicts(&spent), [Fail, NotProven, NotProven, NotProven]);
-        assert_eq!(verdicts(&Finished::default()), [NotProven; 4]);
+        assert_eq!(verdicts(&sound()), [Pass; 5]);
+        let lacking = |change: fn(&mut Finished)| {
+            let mut seen = sound();
+            change(&mut seen);
+            verdicts(&seen)
+        };
+        assert_eq!(lacking(|seen| seen.older_use = Some(204)), [Pass, Fail, Pass, Pass, Pass]);
+        assert_eq!(lacking(|seen| seen.older_use = None), [Pass, NotProven, Pass, Pass, Pass]);
+        assert_eq!(lacking(|seen| seen.beside_it = Some(204)), [Pass, Pass, Fail, Pass, Pass]);
+        assert_eq!(lacking(|seen| seen.second_use = Some(204)), [Pass, Pass, Fail, Pass, Pass]);
+        assert_eq!(lacking(|seen| seen.session_after = Some(200)), [Pass, Pass, Pass, Fail, Pass]);
+        assert_eq!(lacking(|seen| seen.refresh_after = Some(200)), [Pass, Pass, Pass, Fail, Pass]);
+        assert_eq!(lacking(|seen| seen.old_password = Some(200)), [Pass, Pass, Pass, Pass, Fail]);
+        let spent = [Fail, NotProven, NotProven, NotProven, NotProven];
+        assert_eq!(lacking(|seen| seen.first_use = Some(400)), spent);
+        assert_eq!(verdicts(&Finished::default()), [NotProven; 5]);
     }
 
     #[test]
     fn the_links_host_is_the_issuers() {
-        assert_eq!(
-            leads_home("https://auth.example.com", "https://auth.example.com/").verdict,
-            Verdict::Pass
-        );
-        assert_eq!(
-            leads_home("https://attacker.example", "https://auth.example.com/").verdict,
-            Verdict::Fail
-        );
+        let home = ("https://auth.example.com".to_owned(), "Host");
+        let away = ("https://attacker.example".to_owned(), "X-Forwarded-Host and Forwarded");
+        let verdict = |origins: &[(String, &str)]| leads_home(origins, "https://auth.example.com/").verdict;
+        assert_eq!(verdict(std::slice::from_ref(&home)), Verdict::Pass);
+        assert_eq!(verdict(&[home, away]), Verdict::Fail);
     }
 }

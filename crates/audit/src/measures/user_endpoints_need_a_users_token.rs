@@ -3,7 +3,7 @@
 
 use secrecy::ExposeSecret as _;
 
-use crate::config::Caller;
+use crate::config::{Caller, Mode};
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
 use crate::measures::no_endpoint_without_oauth::FORGED;
@@ -166,6 +166,11 @@ async fn others(world: &World, named: &str) -> Result<(Evidence, Seen), String> 
 async fn login(world: &World) -> Claim {
     let id = "the_token_is_given_for_the_right_password_only";
     let remedy = "answer 401 to a wrong password, the same as to an unknown address";
+    if world.config.mode == Mode::Delegated {
+        let issuers = world.config.foreign_issuers.join(", ");
+        let evidence = Evidence::configuration(format!("users log in at {issuers}, whose affair that is"));
+        return Claim::pass(id, vec![evidence]).but(Verdict::NotApplicable);
+    }
     let Some(user) = &world.config.user else {
         let evidence = Evidence::configuration("there is no user of the auditor's own");
         return Claim::not_proven(id, vec![evidence], "set [audit] user_email and user_password_file");

@@ -177,7 +177,8 @@ impl Answer {
 pub(crate) fn answer_of(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) else {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        else {
             continue;
         };
         map.append(name, value);
@@ -208,6 +209,11 @@ pub(crate) struct Http {
     maximum_body: usize,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a pace is kept by the machine's own clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// A bucket that fills at a steady rate: the auditor is no load for what it audits.
 struct Pace {
     /// When the bucket will be full again.
@@ -215,8 +221,8 @@ struct Pace {
 }
 
 impl Pace {
-    fn new() -> Self {
-        Self { full_at: Mutex::new(Instant::now()) }
+    fn new(now: Instant) -> Self {
+        Self { full_at: Mutex::new(now) }
     }
 
     /// How long the next request must wait.
@@ -239,7 +245,7 @@ impl Http {
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             agent,
-            pace: Pace::new(),
+            pace: Pace::new(now()),
             sent: AtomicUsize::new(0),
             patience: PATIENCE,
             maximum_body: MAXIMUM_BODY,
@@ -251,13 +257,22 @@ impl Http {
         Self { patience: Duration::from_secs(20), maximum_body: 32 * MAXIMUM_BODY, ..Self::new(agent, None) }
     }
 
+    /// For a frontend: its scripts are longer than answers of an API.
+    pub(crate) fn of_frontend(agent: String, authority: Option<&[u8]>) -> Self {
+        Self {
+            patience: Duration::from_secs(20),
+            maximum_body: 32 * MAXIMUM_BODY,
+            ..Self::new(agent, authority)
+        }
+    }
+
     /// How many requests this run has sent.
     pub(crate) fn sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn send(&self, probe: Probe) -> Sent {
-        let wait = self.pace.take(Instant::now());
+        let wait = self.pace.take(now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -299,7 +314,12 @@ impl Http {
         for (name, value) in &probe.headers {
             let value = HeaderValue::from_str(value)
                 .map_err(|_| Unreachable(format!("header {name} cannot be sent")))?;
-            headers.append(name, value);
+            // A second User-Agent would be another finding than the one that is looked for.
+            if *name == http::header::USER_AGENT {
+                headers.insert(name, value);
+            } else {
+                headers.append(name, value);
+            }
         }
         if let Some(credential) = &probe.credential {
             let mut value = HeaderValue::from_str(credential.value.expose_secret())
@@ -342,7 +362,7 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     innermost.to_string().to_lowercase()
 }
 
-fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
+pub(super) fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = || {
         rustls::ClientConfig::builder_with_provider(std::sync::Arc::clone(&provider))
@@ -374,8 +394,8 @@ mod tests {
 
     #[test]
     fn a_burst_goes_out_at_once_and_then_a_steady_stream() {
-        let pace = Pace::new();
-        let now = Instant::now() + Duration::from_secs(1);
+        let now = super::now();
+        let pace = Pace::new(now);
         for _ in 0..BURST {
             assert_eq!(pace.take(now), Duration::ZERO);
         }

@@ -1,9 +1,11 @@
 //! `identity.mode = "delegated"`: users live at a foreign issuer, whose key set is a file here.
 
 use serde_json::{Value, json};
+use testkit::auth0_simulator::Auth0Simulator;
 use testkit::node::MockIssuer;
+use testkit::process::{self, Program};
 
-use crate::served::{AUDIENCE, Laid, Served};
+use crate::served::{AUDIENCE, Laid, Served, private};
 
 /// A configuration that believes this issuer, by its key set of this moment.
 async fn laid(issuer: &MockIssuer) -> Laid {
@@ -65,6 +67,72 @@ async fn there_are_no_sessions_and_the_foreign_issuers_users_come_in() {
     other["aud"] = "https://other.example.com".into();
     assert_eq!(here.notes(&issuer.token(&json!({ "payload": other })).await).await, 401);
     here.stop().await;
+}
+
+/// A configuration that believes the Auth0 look-alike, of whose tokens it bears that they live for so long; the auditor has
+/// a client and a user there.
+async fn behind(issuer: &Auth0Simulator, bears: &str) -> Laid {
+    let laid = Laid::out("").await;
+    laid.edit("[identity]\n", "[identity]\nmode = \"delegated\"\n");
+    let (url, target) = (issuer.url(), laid.gateway.clone());
+    let more = format!(
+        "[[gateway.issuer]]\nurl = \"{url}\"\naudience = \"{AUDIENCE}\"\nprofile = \"auth0\"\n\
+         maximum_token_lifetime = \"{bears}\"\n[audit]\ntarget = \"{target}\"\nclient_id = \"audit\"\n\
+         client_secret_file = \"secret\"\nuser_email = \"ada@example.com\"\nuser_password_file = \"secret\"\n[operations]"
+    );
+    laid.edit("[operations]", &more);
+    private(&laid.path("secret"), crate::world::PASSWORD.as_bytes());
+    laid
+}
+
+#[tokio::test]
+async fn an_auth0_look_alike_is_asked_and_found_out() {
+    let issuer =
+        Auth0Simulator::start(AUDIENCE, "openid read:notes", "ada@example.com", crate::world::PASSWORD).await;
+    let verdict = |report: &Value, id: &str, claim: Option<&str>| {
+        let measures = report["measures"].as_array().unwrap();
+        let measure = measures.iter().find(|measure| measure["id"] == id).unwrap();
+        let Some(name) = claim else { return (measure["verdict"].clone(), format!("{measure:#}")) };
+        let claims = measure["claims"].as_array().unwrap();
+        let claim = claims.iter().find(|claim| claim["id"] == name).unwrap();
+        (claim["verdict"].clone(), format!("{claim:#}"))
+    };
+    let audited = async |bears: &str| {
+        let laid = behind(&issuer, bears).await;
+        let mut serve = laid.command(&["serve", "--json"]);
+        serve.env("SSL_CERT_FILE", issuer.authority());
+        let (program, _) = Program::ready(serve).await;
+        let mut audit =
+            laid.command(&["audit", "--format", "json", "--only", "A7", "--only", "A8", "--only", "A10"]);
+        audit.env("SSL_CERT_FILE", issuer.authority());
+        let report = process::run(audit).await.json();
+        program.terminate().await;
+        report
+    };
+
+    let report = audited("42d").await;
+    let (a8, shown) = verdict(&report, "A8", None);
+    assert_eq!(a8, "delegated", "{shown}");
+    for claim in ["the_issuer_is_who_it_says_it_is", "the_issuer_shows_public_keys_alone"] {
+        let (live, shown) = verdict(&report, "A8", Some(claim));
+        assert_eq!(live, "pass", "{shown}");
+        assert!(shown.contains(issuer.url()), "{shown}");
+    }
+    let (tokens, shown) = verdict(&report, "A8", Some("its_tokens_name_it_and_are_let_in"));
+    assert_eq!(tokens, "pass", "{shown}");
+    assert!(shown.contains("GET /notes with a user's token"), "{shown}");
+    // It gives ID tokens to whoever asks with `openid`.
+    let (id_token, shown) = verdict(&report, "A7", Some("an_id_token_is_refused"));
+    assert_eq!(id_token, "pass", "{shown}");
+
+    // Its tokens live a thousand hours: it counts milliseconds as seconds. A gateway that does not bear that refuses them,
+    // and the audit says so.
+    let report = audited("2h").await;
+    let (lives, shown) = verdict(&report, "A10", Some("no_token_lives_longer_than_x"));
+    assert_eq!(lives, "fail", "{shown}");
+    let (let_in, shown) = verdict(&report, "A7", Some("a_users_token_is_let_in"));
+    assert_eq!(let_in, "not_proven", "{shown}");
+    assert_eq!(verdict(&report, "A8", None).0, "delegated");
 }
 
 #[tokio::test]

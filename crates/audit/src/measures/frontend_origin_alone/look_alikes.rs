@@ -21,6 +21,8 @@ pub(super) fn look_alikes(frontend: &str, allowed: &[String]) -> Vec<Vec<String>
         format!("{scheme}://{authority}@attacker.example"),
         format!("{scheme}://{host}%60.attacker.example"),
         format!("{scheme}://{host}_.attacker.example"),
+        format!("{scheme}://{host}$.attacker.example"),
+        format!("{scheme}://{host},.attacker.example"),
         format!("{frontend}/"),
         "http://localhost:3000".to_owned(),
         "*".to_owned(),

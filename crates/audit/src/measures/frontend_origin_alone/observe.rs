@@ -24,6 +24,8 @@ pub(super) enum Leg {
     Unauthorized,
     Forbidden,
     NotFound,
+    /// A path that only a careless reader understands.
+    Malformed,
     Failing,
 }
 
@@ -35,6 +37,7 @@ impl Leg {
             Self::Unauthorized => "without a token",
             Self::Forbidden => "without the scope",
             Self::NotFound => "path that does not exist",
+            Self::Malformed => "malformed path",
             Self::Failing => "failing operation",
         }
     }
@@ -61,6 +64,8 @@ pub(super) async fn observe(world: &World, frontend: &str) -> Vec<Seen> {
     let target = config.target.trim_end_matches('/');
     let missing = Probe::new("GET", format!("{target}/portcullis-audit-{}", world.id));
     planned.push(("a path that does not exist".into(), Leg::NotFound, missing));
+    let malformed = Probe::new("GET", format!("{target}/portcullis-audit-{}%2f%5c/..", world.id));
+    planned.push(("a malformed path".into(), Leg::Malformed, malformed));
     if let Some(failing) = &config.failing {
         let (method, path) = failing.split_once(' ').unwrap_or(("GET", failing));
         let known = world
