@@ -47,6 +47,7 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
         postman: Some(Arc::new(mailbox.clone())),
         operations: Some(mailbox.router()),
         tls,
+        read_again: Some(read_again(arguments, environment)),
     };
     let signals = super::serve::Signals::listen()?;
     let running = services::start(&configuration, plan).await.map_err(|mut error| {
@@ -62,8 +63,15 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }
-    let tour =
-        Tour { start: &start, seeded: &seeded, table: &policy.table, audience: &audience, folder: &folder };
+    let opened = running.open_console(&configuration).await;
+    let tour = Tour {
+        start: &start,
+        seeded: &seeded,
+        table: &policy.table,
+        audience: &audience,
+        folder: &folder,
+        opened: opened.as_ref(),
+    };
     if arguments.json {
         print_json(&tour.ready_line(&configuration.file))?;
     } else {
@@ -80,6 +88,13 @@ pub async fn run(arguments: &Dev, environment: &Environment) -> Result<(), Comma
     Ok(())
 }
 
+/// The installation as the folder has it, for audits by schedule.
+fn read_again(arguments: &Dev, environment: &Environment) -> wiring::schedule::ReadAgain {
+    let place = crate::command_line::Where { config: None, dir: Some(arguments.dir.clone()), json: false };
+    let environment = environment.clone();
+    Arc::new(move || Ok(wiring::installation::Installation::find(&place, &environment)?))
+}
+
 /// What a newcomer is shown.
 struct Tour<'a> {
     start: &'a LastStart,
@@ -87,6 +102,8 @@ struct Tour<'a> {
     table: &'a Table,
     audience: &'a str,
     folder: &'a Folder,
+    /// The console, where there is one.
+    opened: Option<&'a wiring::console::Opened>,
 }
 
 impl Tour<'_> {
@@ -113,8 +130,8 @@ impl Tour<'_> {
             "scopes": self.seeded.scopes,
             "client_id": self.seeded.application.client_id,
             "client_secret": self.seeded.application.client_secret,
-            "console": null,
-            "admin_link": null,
+            "console": self.opened.map(|opened| &opened.board),
+            "admin_link": self.opened.map(|opened| &opened.link),
             "pid": std::process::id(),
         })
     }
@@ -182,6 +199,12 @@ impl Tour<'_> {
             );
         }
         let dir = self.folder.path.display();
+        if let Some(opened) = self.opened {
+            text.push_str(&format!(
+                "The board of measures, once and within 10 minutes:\n\n  {}\n\n",
+                opened.link
+            ));
+        }
         text.push_str(&format!(
             "Every endpoint with its rule:  portcullis check --dir {dir}\nThe measures, by evidence:     portcullis audit \
              --dir {dir}\nStop with Ctrl-C; the next start keeps everything.\n"

@@ -6,6 +6,7 @@ use crate::config::Configuration;
 use crate::wiring::installation::Installation;
 use crate::wiring::services::{self, Plan, Running};
 use serde_json::json;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Starts, says so, and runs until SIGTERM or SIGINT.
@@ -13,16 +14,24 @@ pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), Com
     let installation = Installation::configured(&arguments.config, environment)?;
     let configuration = &installation.configuration;
     let signals = Signals::listen()?;
-    let running = services::start(configuration, Plan::default()).await?;
+    let (file, variables) = (arguments.config.clone(), environment.clone());
+    let plan = Plan {
+        read_again: Some(Arc::new(move || Ok(Installation::configured(&file, &variables)?))),
+        ..Plan::default()
+    };
+    let running = services::start(configuration, plan).await?;
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }
     let addresses = running.addresses();
+    let opened = running.open_console(configuration).await;
     let ready = json!({
         "issuer": configuration.file.identity.as_ref().and_then(|identity| identity.issuer.clone()),
         "identity": addresses.identity.map(|address| address.to_string()),
         "gateway": addresses.gateway.map(|address| address.to_string()),
         "operations": addresses.operations.map(|address| address.to_string()),
+        "console": opened.as_ref().map(|opened| &opened.board),
+        "admin_link": opened.as_ref().map(|opened| &opened.link),
         "pid": std::process::id(),
     });
     if arguments.json {
@@ -37,6 +46,9 @@ pub async fn run(arguments: &Serve, environment: &Environment) -> Result<(), Com
             shown(addresses.gateway),
             shown(addresses.operations)
         ));
+        if let Some(opened) = &opened {
+            print(&format!("the board, once and within 10 minutes: {}\n", opened.link));
+        }
     }
     until_stopped(running, signals, || {
         Installation::configured(&arguments.config, environment)

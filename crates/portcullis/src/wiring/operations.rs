@@ -11,6 +11,7 @@ use serde_json::json;
 use store::Store;
 
 use super::changes::Heard;
+use super::reports::Reports;
 use super::stewardship::Known;
 use crate::config::Environment;
 
@@ -36,6 +37,8 @@ pub fn for_this_machine_alone(router: Router) -> Router {
 pub struct Operations {
     /// The store, where there is one.
     pub store: Option<Store>,
+    /// Reports of the auditor, where there is a store.
+    pub reports: Option<Reports>,
     /// The gateway.
     pub gateway: Gateway,
     /// When the change feed was last read, where there is one.
@@ -55,6 +58,21 @@ impl Operations {
             .route("/metrics", get(metrics))
             .route("/decisions/{id}", get(decision))
             .with_state(self)
+    }
+}
+
+impl Operations {
+    /// The measures of this environment as gauges, by its newest report; nothing where there is none.
+    async fn measures(&self) -> String {
+        let Some(reports) = &self.reports else { return String::new() };
+        match reports.latest(&self.environment.to_string()).await {
+            Ok(Some(kept)) => audit::report::prometheus::render(&kept.report),
+            Ok(None) => String::new(),
+            Err(error) => {
+                tracing::warn!(error, "the measures cannot be shown as gauges");
+                String::new()
+            }
+        }
     }
 }
 
@@ -78,7 +96,8 @@ async fn ready(State(operations): State<Operations>) -> Response {
 }
 
 async fn metrics(State(operations): State<Operations>) -> Response {
-    let text = operations.gateway.metrics() + &operations.databases.metrics();
+    let measures = operations.measures().await;
+    let text = operations.gateway.metrics() + &operations.databases.metrics() + &measures;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

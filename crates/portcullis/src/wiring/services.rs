@@ -4,7 +4,10 @@ use super::changes::{Feed, Heard};
 use super::databases::{self, Purpose, STORE};
 use super::examination::{self, Examination, Eye};
 use super::legacy_keys::{KEY_USES, KeysInStore, record_uses};
+use super::console;
 use super::listening::{Addresses, Listeners, serve_on_every_core};
+use super::reports::Reports;
+use super::schedule::{self, ReadAgain, Schedule};
 use super::serving::{self, Shutdown, ShutdownSender};
 use super::session_api::session_api;
 use super::stewardship::Stewardship;
@@ -38,6 +41,8 @@ pub struct Plan {
     pub operations: Option<axum::Router>,
     /// https on identity and gateway.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Reads the installation again, for audits by schedule.
+    pub read_again: Option<ReadAgain>,
 }
 
 /// Everything that runs.
@@ -172,14 +177,28 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         }
         running.run(stewardship.look_after(shutdown.clone()));
     }
+    let reports = store.clone().map(Reports::of);
     if let Some(address) = listeners.addresses.gateway {
         running.threads = serve_on_every_core(&gateway, address, &shutdown)?;
     }
     if let (Some(listener), Some(identity)) = (listeners.identity, &identity) {
-        running.run(serving::serve(listener, identity.router(), plan.tls, shutdown.clone()));
+        let console =
+            reports.clone().and_then(|reports| console::console(configuration, reports, identity));
+        let mut router = identity.router();
+        if let Some(console) = console {
+            router = router.merge(console.router());
+        }
+        running.run(serving::serve(listener, router, plan.tls, shutdown.clone()));
+    }
+    let scheduled = schedule(configuration)?.zip(plan.read_again).zip(reports.clone());
+    if let Some(((every, read_again), reports)) = scheduled {
+        let environment = configuration.environment.to_string();
+        let schedule = Schedule { every, environment, reports, read_again };
+        running.run(schedule.follow(shutdown.clone()));
     }
     let operations = operations::Operations {
         store,
+        reports,
         gateway: gateway.clone(),
         heard: feed_heard,
         databases: known,
@@ -204,6 +223,20 @@ fn postman(configuration: &Configuration) -> Result<Arc<dyn Postman>, CommandErr
     };
     let postman = SmtpPostman::new(&mail).map_err(|fault| CommandError::usage(fault.to_string()))?;
     Ok(Arc::new(postman))
+}
+
+/// `[audit] schedule` in seconds.
+fn schedule(configuration: &Configuration) -> Result<Option<i64>, CommandError> {
+    let Some(every) = configuration.file.audit.as_ref().and_then(|audit| audit.schedule) else {
+        return Ok(None);
+    };
+    if every.seconds() < schedule::SHORTEST {
+        return Err(CommandError::usage(format!(
+            "audit.schedule is below {} s: an audit asks real questions; write \"6h\", say",
+            schedule::SHORTEST
+        )));
+    }
+    Ok(Some(every.seconds()))
 }
 
 async fn deliver_mail(identity: Identity, postman: Arc<dyn Postman>, shutdown: Shutdown) {
@@ -293,6 +326,18 @@ impl Running {
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Where the board is, and a link that opens it once; none where there is no console.
+    pub async fn open_console(&self, configuration: &Configuration) -> Option<console::Opened> {
+        let store = self.store.as_ref().filter(|_| self.identity.is_some())?;
+        match console::open(configuration, store).await {
+            Ok(opened) => opened,
+            Err(fault) => {
+                tracing::warn!(%fault, "no link to the console can be made; `portcullis console link` tries again");
+                None
+            }
+        }
     }
 
     fn run(&mut self, task: impl Future<Output = ()> + Send + 'static) {
