@@ -12,10 +12,12 @@ mod foreign_issuer_looks_after_users;
 mod frontend_origin_alone;
 mod keys_and_metadata;
 mod no_endpoint_without_oauth;
-pub(crate) mod not_measured;
+mod no_secret_in_the_code;
 mod password_is_reset_by_mail;
 mod passwords_are_hashed;
+mod proxy_advisories;
 mod refusal;
+mod request_smuggling;
 mod scope_guards_every_endpoint;
 mod security_headers;
 mod tally;
@@ -206,12 +208,14 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::A10 => token_expires_in_time::claims(world).await,
         MeasureId::N1 => database_is_network_isolated::claims(world).await,
         MeasureId::N2 => frontend_origin_alone::claims(world).await,
-        MeasureId::G1 => not_measured::claims(),
+        MeasureId::G1 => no_secret_in_the_code::claims(world).await,
         MeasureId::G2 => dependencies_are_kept_current::claims(world).await,
         MeasureId::X2 => security_headers::claims(world).await,
         MeasureId::X3 => cookies::claims(world).await,
         MeasureId::X11 => keys_and_metadata::claims(world).await,
         MeasureId::X12 => files_not_served::claims(world).await,
+        MeasureId::X8 => request_smuggling::claims(world).await,
+        MeasureId::X10 => proxy_advisories::claims(world).await,
         // In no run until they are built: `ALL` does not have them.
         _ => Vec::new(),
     }
@@ -232,12 +236,14 @@ pub(crate) fn claims_of(id: MeasureId) -> &'static [Claimed] {
         MeasureId::A10 => token_expires_in_time::CLAIMS,
         MeasureId::N1 => database_is_network_isolated::CLAIMS,
         MeasureId::N2 => frontend_origin_alone::CLAIMS,
-        MeasureId::G1 => not_measured::CLAIMS,
+        MeasureId::G1 => no_secret_in_the_code::CLAIMS,
         MeasureId::G2 => dependencies_are_kept_current::CLAIMS,
         MeasureId::X2 => security_headers::CLAIMS,
         MeasureId::X3 => cookies::CLAIMS,
         MeasureId::X11 => keys_and_metadata::CLAIMS,
         MeasureId::X12 => files_not_served::CLAIMS,
+        MeasureId::X8 => request_smuggling::CLAIMS,
+        MeasureId::X10 => proxy_advisories::CLAIMS,
         _ => &[],
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod kept;
 pub(crate) mod matrix;
 pub(crate) mod openapi;
 pub(crate) mod railway;
+pub(crate) mod raw;
 pub(crate) mod surface;
 pub(crate) mod tokens;
 
