@@ -257,8 +257,6 @@ pub(crate) struct InText {
     pub(crate) what: String,
     /// From 1.
     pub(crate) line: usize,
-    /// The rule's id; none: a live secret.
-    pub(crate) rule: Option<&'static str>,
     /// None for a live secret.
     pub(crate) fingerprint: Option<String>,
 }
@@ -271,7 +269,6 @@ pub(crate) fn in_text(text: &[u8], live: &Live, baseline: &Baseline, now: i64) -
             fingerprint: hit.rule.map(|_| fingerprint::of(&hit.secret)),
             what: hit.what,
             line: hit.line,
-            rule: hit.rule,
         })
         .filter(|found| {
             let said = found.fingerprint.as_ref().map(|fingerprint| baseline.says(fingerprint, now));

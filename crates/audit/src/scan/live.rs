@@ -17,6 +17,12 @@ pub struct LiveSecret {
     pub value: SecretSlice<u8>,
 }
 
+impl LiveSecret {
+    pub(crate) fn is_long_enough(&self) -> bool {
+        self.value.expose_secret().len() >= SHORTEST
+    }
+}
+
 impl std::fmt::Debug for LiveSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LiveSecret").field("name", &self.name).finish_non_exhaustive()
@@ -55,11 +61,6 @@ impl Live {
         }
         let spellings = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&needles).ok()?;
         Some(Self { spellings, of, names, too_short })
-    }
-
-    /// How many are looked for.
-    pub(crate) fn count(&self) -> usize {
-        self.names.len()
     }
 
     /// Where one of them lies, each place once.
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn a_short_one_is_named_and_not_looked_for() {
         let short = live(b"postgre");
-        assert_eq!((short.count(), short.too_short.len()), (0, 1));
+        assert_eq!((short.names.len(), short.too_short.len()), (0, 1));
         assert_eq!(short.find(b"postgres postgre").count(), 0);
         assert!(
             !format!("{:?}", LiveSecret { name: "n".into(), value: b"hidden".to_vec().into() })
