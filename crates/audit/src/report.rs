@@ -15,6 +15,8 @@ mod overview;
 pub mod picture;
 pub mod prometheus;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 pub(crate) mod sample;
 pub mod sarif;
 mod shown;

@@ -50,10 +50,11 @@ pub fn render(report: &Report, with: &Rendering<'_>) -> String {
     let bytes = with.bytes.map_or_else(|| json::render(report), str::to_owned);
     let internal = with.sharing == Sharing::Internal;
     let (own, beyond) = parts(report);
-    let mut history = with.history.to_vec();
-    if !history.iter().any(|other| other.run.id == report.run.id) {
-        history.push(report.clone());
-    }
+    // A report that is shown again knows nothing of those after it.
+    let before =
+        |other: &&Report| other.run.started_at <= report.run.started_at && other.run.id != report.run.id;
+    let mut history: Vec<Report> = with.history.iter().filter(before).cloned().collect();
+    history.push(report.clone());
     let (holds, of) = proven(report);
     let page = Page {
         style: &style,

@@ -64,12 +64,8 @@ pub fn render(report: &Report) -> String {
         ]),
         "reviewed-controls": {"control-selections": [selection]},
     });
-    if !observations.is_empty() {
-        result["observations"] = json!(observations);
-    }
-    if !findings.is_empty() {
-        result["findings"] = json!(findings);
-    }
+    result["observations"] = json!(observations);
+    result["findings"] = json!(findings);
     if !run.notes.is_empty() {
         result["remarks"] = json!(run.notes.join("\n\n"));
     }
@@ -87,7 +83,7 @@ pub fn render(report: &Report) -> String {
         "results": [result],
         "back-matter": {"resources": [{"uuid": plan, "title": "Assessment plan", "description": PLAN}]},
     }});
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&without_empty(document)).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -137,9 +133,7 @@ fn observation(report: &Report, measure: &Measure, claim: &Claim) -> Value {
             })
         })
         .collect();
-    if !seen.is_empty() {
-        observation["relevant-evidence"] = json!(seen);
-    }
+    observation["relevant-evidence"] = json!(seen);
     if !claim.remedy.is_empty() {
         observation["remarks"] = json!(format!("Remedy: {}", claim.remedy));
     }
@@ -181,10 +175,21 @@ fn finding(report: &Report, measure: &Measure, related: Vec<Value>) -> Value {
             "status": {"state": state, "reason": reason, "remarks": remarks},
         },
     });
-    if !related.is_empty() {
-        finding["related-observations"] = json!(related);
-    }
+    finding["related-observations"] = json!(related);
     finding
+}
+
+/// OSCAL allows no empty list: what is empty is left out.
+fn without_empty(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| value.as_array().is_none_or(|list| !list.is_empty()))
+            .map(|(name, value)| (name, without_empty(value)))
+            .collect(),
+        Value::Array(list) => list.into_iter().map(without_empty).collect(),
+        other => other,
+    }
 }
 
 /// Properties of our own name space, without those that say nothing.

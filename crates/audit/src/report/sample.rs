@@ -206,6 +206,7 @@ pub(crate) fn report() -> Report {
 /// The report before it: N2 held, and A10 did not yet.
 pub(crate) fn earlier() -> Report {
     let mut earlier = report();
+    earlier.run.id = "fedcba9876543210".into();
     earlier.run.started_at = STARTED - 86_400;
     earlier.run.started = rfc3339(STARTED - 86_400);
     earlier.regressions.clear();

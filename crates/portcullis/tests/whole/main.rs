@@ -22,6 +22,7 @@ mod on_postgres;
 mod operations;
 mod petstore;
 mod production;
+mod reports;
 mod reset_page;
 mod rotation_killed;
 mod rotation_under_load;
