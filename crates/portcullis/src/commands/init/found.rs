@@ -209,7 +209,7 @@ fn document(tree: &Tree) -> Option<(String, usize)> {
         (measures >= MEASURES).then(|| (path.to_owned(), measures))
     });
     counted.max_by_key(|(path, measures)| {
-        (*measures, std::cmp::Reverse((is_of_tests(path), depth(path), path.clone())))
+        (!is_of_tests(path), *measures, std::cmp::Reverse((depth(path), path.clone())))
     })
 }
 
