@@ -16,7 +16,7 @@ struct Changed {
 }
 
 impl Changed {
-    /// 0 worse, 1 new or gone, 2 better; the order of the table.
+    /// 0 worse, 1 better, 2 new or gone; the order of the table.
     fn rank(&self) -> u8 {
         let good = |verdict: Option<Verdict>| {
             verdict.is_some_and(|verdict| !matches!(verdict, Verdict::Fail | Verdict::NotProven))
@@ -26,8 +26,8 @@ impl Changed {
             (was, Some(_)) if good(was) && !good(self.is) => 0,
             (Some(Verdict::Pass), Some(Verdict::Waived)) => 0,
             (Some(was), None) if good(Some(was)) => 0,
-            (Some(_), Some(_)) => 2,
-            _ => 1,
+            (Some(_), Some(_)) => 1,
+            _ => 2,
         }
     }
 }
@@ -60,9 +60,10 @@ pub fn render(report: &Report, earlier: Option<&Report>) -> String {
     let shown =
         |verdict: Option<Verdict>| verdict.map_or_else(|| "–".to_owned(), |verdict| word(verdict).to_owned());
     for one in &changed {
-        let sign = match one.rank() {
-            0 => "worse",
-            1 => "other",
+        let sign = match (one.rank(), one.was, one.is) {
+            (0, ..) => "worse",
+            (_, None, _) => "new",
+            (_, _, None) => "gone",
             _ => "better",
         };
         text.push_str(&format!(

@@ -228,3 +228,19 @@ fn a_release_is_taken_only_with_the_digest_beside_it() {
     assert!(!fetch(work.path()).status.success());
     assert!(!work.path().join("outputs").exists());
 }
+
+/// What docs/samples shows is what a run writes today: each file fits its schema. `scripts/samples` makes them anew.
+#[test]
+fn the_samples_fit_their_schemas() {
+    let samples = root().join("docs/samples");
+    let script = std::fs::read_to_string(root().join("tests/ecosystem/reports.py")).unwrap();
+    let schema = root().join("docs/report.schema.json");
+    let mut command = Command::new(testkit::ecosystem::python());
+    command.arg("-c").arg(script).args([schema, testkit::ecosystem::node_modules(), samples.clone()]);
+    done(command.output().unwrap());
+    // The page for strangers holds nothing of the machine that it was made on.
+    let public = std::fs::read_to_string(samples.join("public.html")).unwrap();
+    for never in ["localhost", "127.0.0.1", "/catalogue", "/tmp/", "access_token_lifetime"] {
+        assert!(!public.contains(never), "{never}");
+    }
+}

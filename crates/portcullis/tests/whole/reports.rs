@@ -49,7 +49,8 @@ async fn one_run_leaves_in_every_form() {
     assert!(refused.stderr.contains("--public"), "{}", refused.stderr);
     let mut command = portcullis(&["audit", "--from"]);
     command.arg(at("report.json")).arg("--output").arg(at("public.html")).arg("--public");
-    process::run(command.current_dir(folder.path())).await.expect(3);
+    command.current_dir(folder.path());
+    process::run(command).await.expect(3);
     let public = std::fs::read_to_string(at("public.html")).unwrap();
     let port = world.says("gateway").rsplit(':').next().unwrap().trim_end_matches('/').to_owned();
     assert!(public.contains("CORS lets in") && !public.contains(&port), "no host stands in it");
