@@ -65,7 +65,8 @@ pub(super) fn with_boxes(source: &str) -> String {
     let mut text = String::new();
     for full in source.split_inclusive('\n') {
         let before = full.len() - full.trim_start().len();
-        let width = marker(full.trim_start()).filter(|_| surroundings.take(without_end(full)));
+        let is_text = surroundings.take(without_end(full));
+        let width = marker(full.trim_start()).filter(|_| is_text);
         match width.map(|width| full.split_at(before + width)) {
             Some((marker, words))
                 if !words.trim().is_empty() && check_box(without_end(full), 1).is_none() =>

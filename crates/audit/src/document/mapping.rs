@@ -178,7 +178,11 @@ mod tests {
         assert_eq!(lines[2].mapping, Mapping::Changed { was: vec![N2] });
         assert_eq!(document.gone(), ["Something else entirely."]);
         let notes = document.notes().join("\n");
-        for part in ["not measured: \"CORS lets", "\"Lunch is at noon.\" changed since", "Something else"] {
+        for part in [
+            "not measured, as no measure stands for it: \"CORS lets",
+            "\"Lunch is at noon.\" changed since",
+            "Something else",
+        ] {
             assert!(notes.contains(part), "{notes}");
         }
     }

@@ -123,7 +123,8 @@ fn table(proposals: &[Proposal]) -> String {
     for one in proposals {
         let text: String = one.text.chars().take(60).collect();
         let text = if text.len() < one.text.len() { format!("{text}…") } else { text };
-        let because: Vec<&str> = one.measures.iter().flat_map(|guess| guess.because.iter().copied()).collect();
+        let because: Vec<&str> =
+            one.measures.iter().flat_map(|guess| guess.because.iter().copied()).collect();
         rows.push(vec![one.line.to_string(), ids(one), how_sure(one), because.join(", "), text]);
     }
     columns(&rows)
@@ -185,7 +186,6 @@ fn ask(
     Ok(Some(decided))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +215,10 @@ mod tests {
     #[test]
     fn the_table_says_why() {
         let text = table(&Document::parse(SOURCE).proposals());
-        assert!(text.contains("1     A3        sure      database, password, require  The database"), "{text}");
+        assert!(
+            text.contains("1     A3        sure      database, password, require  The database"),
+            "{text}"
+        );
         assert!(text.contains("3     none      -"), "{text}");
     }
 }

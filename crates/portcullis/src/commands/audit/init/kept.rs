@@ -26,8 +26,9 @@ pub fn edited(
 ) -> Result<String, CommandError> {
     let source = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        read => read
-            .map_err(|error| CommandError::usage(format!("cannot read {}: {error}", file.display())))?,
+        read => {
+            read.map_err(|error| CommandError::usage(format!("cannot read {}: {error}", file.display())))?
+        }
     };
     let in_file = |error: String| CommandError::usage(format!("{}: {error}", file.display()));
     let text = with_lines(&source, &relative(file, document), lines).map_err(in_file)?;
