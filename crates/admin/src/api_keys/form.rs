@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(key.len(), "pcl_prod_".len() + 30 + 1 + 6);
         assert!(key.starts_with("pcl_prod_"), "{key}");
         assert_eq!(form(&key), Form::Ours);
-        assert_eq!(key, "pcl_prod_9KSulA8Ghct30vZz4HpdQ5c5b9cPF1_1NtNhI", "what policy's vectors hold");
+        assert_eq!(key, "pcl_prod_9KSulA8Ghct30vZz4HpdQ5c5b9cPF1_1NtNhI", "what policy's vectors hold"); // portcullis:allow a vector
         assert!(new_key(Environment::Development, [7; 32]).expose_secret().starts_with("pcl_dev_"));
     }
 

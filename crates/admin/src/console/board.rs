@@ -151,6 +151,8 @@ pub struct Measure {
     pub sentence: String,
     /// `pass`, `not proven`, …
     pub verdict: String,
+    /// Its class in the style.
+    pub mark: Mark,
     /// The number that the line calls X, with its source.
     pub value: Option<String>,
     /// What it is made of.

@@ -199,6 +199,7 @@ mod tests {
                 id: EVIL.to_owned(),
                 sentence: EVIL.to_owned(),
                 verdict: EVIL.to_owned(),
+                mark: Mark::Failed,
                 value: Some(EVIL.to_owned()),
                 claims: vec![Claim {
                     sentence: EVIL.to_owned(),

@@ -284,9 +284,17 @@ fn measure_of(runs: &[Report], measure: &Measure, pictures: &Pictures) -> board:
         id: measure.id.to_string(),
         sentence: measure.id.sentence().to_owned(),
         verdict: word(measure.verdict).to_owned(),
+        mark: mark_of(measure.verdict),
         value: measure.value.clone(),
         claims: measure.claims.iter().map(claim_of).collect(),
         history: (!runs.is_empty()).then(|| (pictures.history)(runs, measure.id)),
+    }
+}
+
+fn mark_of(verdict: Verdict) -> Mark {
+    match verdict {
+        Verdict::Pass | Verdict::Superseded => Mark::Ticked,
+        verdict => open_mark([verdict].into_iter(), false),
     }
 }
 
@@ -296,10 +304,7 @@ fn claim_of(claim: &Claim) -> board::Claim {
     board::Claim {
         sentence: if claim.sentence.is_empty() { claim.id.replace('_', " ") } else { claim.sentence.clone() },
         verdict: word(claim.verdict).to_owned(),
-        mark: match claim.verdict {
-            Verdict::Pass | Verdict::Superseded => Mark::Ticked,
-            verdict => open_mark([verdict].into_iter(), false),
-        },
+        mark: mark_of(claim.verdict),
         seen: claim.evidence.iter().map(seen_of).collect(),
         remedy: claim.remedy.clone(),
         answers: asvs.chain(cwe).collect(),
