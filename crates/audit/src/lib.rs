@@ -22,6 +22,7 @@ pub mod probe;
 pub mod report;
 pub mod scan;
 mod schema;
+pub mod self_test;
 pub mod signing;
 pub mod since;
 pub mod state;

@@ -334,6 +334,9 @@ pub struct Audit {
     /// A text that the report repeats, to show that it is fresh
     #[arg(long, value_name = "NONCE")]
     pub challenge: Option<String>,
+    /// Audit nothing: plant defects in a temporary folder and on loopback, and see whether each is found
+    #[arg(long, conflicts_with_all = ["document", "only", "since", "with", "from", "challenge"])]
+    pub self_test: bool,
     /// Which installation
     #[command(flatten)]
     pub place: Where,

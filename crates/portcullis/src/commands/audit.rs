@@ -31,6 +31,9 @@ pub async fn run(arguments: &Audit, environment: &Environment) -> ExitCode {
             }
         };
     }
+    if arguments.self_test {
+        return self_test(arguments.place.json).await;
+    }
     match audited(arguments, environment).await {
         Ok(report) => exit_code(Outcome::Audited(&report)).into(),
         Err(error) => {
@@ -65,11 +68,14 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
     };
     // What was seen just now is fresh; what was seen before has an age.
     let now = if arguments.from.is_some() { crate::clock::now() } else { report.run.started_at };
+    // Without --since the last report of this environment is compared with; what got worse then fails nothing.
+    let mut last = None;
     match (&earlier, evidence::state(configuration)) {
         (Some(earlier), _) => report.compare(earlier),
         (None, Some(state)) if arguments.from.is_none() => {
-            if let Some(last) = state.last(&report.run.environment) {
-                report.show_drift(&last);
+            last = state.last(&report.run.environment);
+            if let Some(last) = &last {
+                report.show_drift(last);
             }
         }
         _ => {}
@@ -87,7 +93,7 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
         now,
         document: document.as_ref(),
         with: &with,
-        earlier: earlier.as_ref(),
+        earlier: earlier.as_ref().or(last.as_ref()),
         bytes: Some(&bytes),
         anchors: forms::anchors(arguments, configuration, file.as_deref()),
         state: configuration
@@ -150,6 +156,21 @@ fn kept(configuration: &Configuration, report: &mut Report, key: Option<&Signing
         eprintln!("portcullis: the report is kept, signed, as {}", file.display());
     }
     evidence.bytes
+}
+
+/// `--self-test`: needs no configuration.
+async fn self_test(as_json: bool) -> ExitCode {
+    use ::audit::self_test;
+    let bar = progress_bar();
+    let rows = self_test::run(|progress: Progress| {
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
+        bar.set_message(progress.what);
+    })
+    .await;
+    bar.finish_and_clear();
+    print(&if as_json { self_test::json(&rows) } else { self_test::text(&rows) });
+    self_test::exit_code(&rows).into()
 }
 
 /// `portcullis audit key`
