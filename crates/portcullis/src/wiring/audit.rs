@@ -338,7 +338,10 @@ fn scopes(set: &ScopeSet) -> Vec<String> {
 /// Which scopes of the gateway's audience some client and some role may have. Where users are a foreign issuer's, it alone
 /// knows.
 async fn granted(configuration: &Configuration, audience: &str) -> Result<Option<Granted>, CommandError> {
-    if !store::has_store(configuration) || identity::is_delegated(configuration) {
+    if !store::has_store(configuration)
+        || store::is_first_start(configuration)
+        || identity::is_delegated(configuration)
+    {
         return Ok(None);
     }
     let store = store::open(configuration, false).await?;

@@ -106,6 +106,14 @@ async fn an_empty_repository_gets_what_it_takes_to_begin() {
         assert_eq!(state(&said, path), "written", "{path}");
     }
     holds(folder.path()).await;
+
+    // As the step for CI runs it: no server, no store, and no package whose registry would have to be asked.
+    let mut audit = portcullis(&["audit", "--only", "G2", "--format", "json", "--config"]);
+    audit.arg(folder.path().join("portcullis.toml"));
+    let report = process::run(audit).await.expect(3).json();
+    let claims = report["measures"][0]["claims"].as_array().unwrap();
+    let covered = claims.iter().find(|claim| claim["id"] == "every_manifest_is_covered").unwrap();
+    assert_eq!(covered["verdict"], "pass", "{report:#}");
 }
 
 #[tokio::test]
