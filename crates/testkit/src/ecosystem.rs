@@ -19,6 +19,13 @@ pub fn auth0_simulator() -> PathBuf {
     found("PORTCULLIS_TEST_AUTH0_SIMULATOR", "auth0-simulator/node_modules")
 }
 
+/// A program that cargo installed: `PORTCULLIS_TEST_CARGO_BIN`, else what `scripts/test` keeps in the target folder.
+pub fn cargo_program(name: &str) -> PathBuf {
+    let path = found("PORTCULLIS_TEST_CARGO_BIN", "cargo/bin").join(name);
+    assert!(path.is_file(), "{} is missing: run scripts/test, which installs it", path.display());
+    path
+}
+
 /// A file of an installed npm package: `package_file("jose", "package.json")`.
 pub fn package_file(package: &str, file: &str) -> PathBuf {
     let path = node_modules().join(package).join(file);

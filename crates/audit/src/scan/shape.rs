@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn pairs_and_tokens_are_decoded() {
         assert!(decodes_to_a_pair(STANDARD.encode("ada:Vb3x!kQ9").as_bytes()));
-        for no in ["ada", "ada:password", ":Vb3x!kQ9", "ada:ada"] {
+        for no in ["ada", "ada:password", ":abc", "ada:ada"] {
             assert!(!decodes_to_a_pair(STANDARD.encode(no).as_bytes()), "{no}");
         }
         let token = |header: &str| {

@@ -88,7 +88,7 @@ const MISTAKES: [Mistake; 11] = [
     },
     Mistake {
         what: "a password in a URL",
-        edit: ("sqlcipher:portcullis.db", "postgres://app:hunter2-hunter2@localhost/app"),
+        edit: ("sqlcipher:portcullis.db", "postgres://app:hunter2-hunter2@localhost/app"), // portcullis:allow made up
         openapi: "",
         says: &["store.url", "password_file"],
     },

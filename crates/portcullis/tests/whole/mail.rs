@@ -9,7 +9,7 @@ use testkit::smtp::{Mail, Smtp};
 use crate::served::Served;
 use crate::world::{PASSWORD, access_token};
 
-const NEW_PASSWORD: &str = "willow-anthem-copper-93";
+const NEW_PASSWORD: &str = "willow-anthem-copper-93"; // portcullis:allow of this test's user
 
 async fn served(smtp: &Smtp) -> Served {
     Served::start(&format!("[mail]\nsmtp = \"{}\"\nfrom = \"Example <no-reply@example.com>\"\n", smtp.url()))

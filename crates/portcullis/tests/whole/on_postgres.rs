@@ -10,7 +10,7 @@ use testkit::smtp::Smtp;
 use crate::served::{AUDIENCE, Laid, Served, private};
 use crate::world::{PASSWORD, access_token};
 
-const NEW_PASSWORD: &str = "willow-anthem-copper-93";
+const NEW_PASSWORD: &str = "willow-anthem-copper-93"; // portcullis:allow of these tests
 
 async fn served(smtp: &Smtp) -> Served {
     let database = Postgres::shared().fresh_database();

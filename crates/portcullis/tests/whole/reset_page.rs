@@ -7,7 +7,7 @@ use testkit::node::Script;
 use crate::world::World;
 
 const PERSON: &str = include_str!("../../../../tests/ecosystem/reset_page.mjs");
-const NEW_PASSWORD: &str = "willow-anthem-copper-93";
+const NEW_PASSWORD: &str = "willow-anthem-copper-93"; // portcullis:allow of this test
 
 async fn reset_link(world: &World, email: &str) -> String {
     world

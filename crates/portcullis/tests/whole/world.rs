@@ -7,7 +7,7 @@ use testkit::process::{self, Output, Program};
 use tokio::process::Command;
 
 /// Long enough for the rule, and in no list of common passwords.
-pub const PASSWORD: &str = "kestrel-lantern-quarry-71";
+pub const PASSWORD: &str = "kestrel-lantern-quarry-71"; // portcullis:allow of these tests
 
 /// The binary under test.
 pub fn portcullis(arguments: &[&str]) -> Command {

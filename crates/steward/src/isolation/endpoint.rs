@@ -227,7 +227,7 @@ mod tests {
     fn every_server_of_a_connection_string_is_found() {
         for (connection, expected) in [
             ("postgres://app@db.example/app", "db.example:5432"),
-            ("postgres://app:p%40ss@db.example:6432/app?sslmode=require", "db.example:6432"),
+            ("postgres://app:p%40ss@db.example:6432/app?sslmode=require", "db.example:6432"), // portcullis:allow made up
             ("postgres://app:p@ss@db.example/app", "db.example:5432"),
             ("postgresql://app@[fd12::1]:6000/app", "[fd12::1]:6000"),
             ("postgres://app@[fd12::1]/app", "[fd12::1]:5432"),

@@ -8,7 +8,7 @@ pub(super) static RULES: &[Rule] = &[
         "aws-access-key-id",
         "AWS access key id",
         &["akia", "asia", "abia", "acca"],
-        r"(?:^|[^A-Za-z0-9+/=])((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})(?:[^A-Za-z0-9+/=]|$)",
+        r"(?:^|[^A-Za-z0-9+/])((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})(?:[^A-Za-z0-9+/=]|$)",
         "AWS: IAM, security credentials",
     ),
     Rule::near(
