@@ -229,6 +229,36 @@ fn a_release_is_taken_only_with_the_digest_beside_it() {
     assert!(!work.path().join("outputs").exists());
 }
 
+/// The `at`th block of YAML in a page of the docs.
+fn yaml_of(page: &str, at: usize) -> String {
+    let text = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+    let block = text.split("```yaml\n").nth(at + 1).unwrap_or_else(|| panic!("{page} has no block {at}"));
+    block.split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn what_the_docs_give_to_paste_fits_its_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    for (at, schema) in [(0, "vendor.github-workflows"), (2, "vendor.gitlab-ci")] {
+        let file = folder.path().join("pasted.yml");
+        std::fs::write(&file, yaml_of("ci.md", at)).unwrap();
+        let program = testkit::ecosystem::python().with_file_name("check-jsonschema");
+        done(Command::new(program).args(["--builtin-schema", schema]).arg(&file).output().unwrap());
+    }
+    // Every input that the page's table names is one, and the other way round.
+    let action = serde_saphyr::from_str::<serde_json::Value>(
+        &std::fs::read_to_string(root().join("action.yml")).unwrap(),
+    )
+    .unwrap();
+    let page = std::fs::read_to_string(root().join("docs/ci.md")).unwrap();
+    let mut named: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut inputs: Vec<&str> = action["inputs"].as_object().unwrap().keys().map(String::as_str).collect();
+    named.sort_unstable();
+    inputs.sort_unstable();
+    assert_eq!(named, inputs);
+}
+
 /// What docs/samples shows is what a run writes today: each file fits its schema. `scripts/samples` makes them anew.
 #[test]
 fn the_samples_fit_their_schemas() {
