@@ -1,11 +1,10 @@
 // An administrator with a browser (Chromium, driven by playwright-core) and a one-time link. Reads {link, browser,
-// scheme, width, height, scripts, password, pictures} from standard input and prints what was seen. With `pictures` the
-// folder gets a picture of the board.
+// scheme, width, height, scripts, signIn: {email, password}} from standard input and prints what was seen.
 import { chromium } from 'playwright-core';
 
 let input = '';
 for await (const chunk of process.stdin) input += chunk;
-const { link, browser: executablePath, scheme, width, height, scripts, signIn, picture } = JSON.parse(input);
+const { link, browser: executablePath, scheme, width, height, scripts, signIn } = JSON.parse(input);
 
 const browser = await chromium.launch({
   executablePath,
@@ -67,7 +66,6 @@ try {
     saw.overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     saw.ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   }
-  if (picture) await page.screenshot({ path: picture, fullPage: false });
 
   await press('Log out');
   saw.statuses.push((await page.goto(board)).status());
