@@ -114,29 +114,28 @@ impl<'a> Detector<'a> {
     /// Looks at the first `upto` bytes held, and reports what begins before `border` and was not reported.
     fn look(&mut self, upto: usize, border: usize) {
         let text = &self.held[..upto];
-        let mut found: Vec<(Range<usize>, Option<&'static Rule>, String)> = Vec::new();
+        let mut found: Vec<(usize, Range<usize>, Option<&'static Rule>, String)> = Vec::new();
         if let Some(live) = self.live {
-            found.extend(live.find(text).map(|(range, name)| (range, None, name.to_owned())));
+            found.extend(live.find(text).map(|(range, name)| (range.start, range, None, name.to_owned())));
         }
-        found.extend(
-            by_rules(text).into_iter().map(|(range, rule)| (range, Some(rule), rule.what.to_owned())),
-        );
-        found.retain(|(range, ..)| range.start >= self.done && (range.start < border || border == upto));
-        found.sort_by_key(|(range, ..)| range.start);
+        let by_rules = by_rules(text).into_iter();
+        found.extend(by_rules.map(|(at, range, rule)| (at, range, Some(rule), rule.what.to_owned())));
+        found.retain(|(at, ..)| *at >= self.done && (*at < border || border == upto));
+        found.sort_by_key(|(at, ..)| *at);
         let (mut line, mut counted) = (self.line, 0);
-        for (range, rule, what) in found {
-            line += newlines(&text[counted..range.start]);
-            counted = range.start;
+        for (at, range, rule, what) in found {
+            line += newlines(&text[counted..at]);
+            counted = at;
             self.hits.push(Hit {
                 rule: rule.map(|rule| rule.id),
                 what,
                 line,
-                secret: if rule.is_some_and(|rule| rule.id == "private-key") {
+                secret: if rule.is_some_and(has_header) {
                     without_breaks(&text[range.clone()])
                 } else {
                     text[range.clone()].to_vec()
                 },
-                allowed: pragma(text, range.start),
+                allowed: pragma(text, at),
             });
         }
     }
@@ -153,6 +152,11 @@ fn newlines(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'\n').count()
 }
 
+/// A key in PEM begins with its header: there is room for a pragma.
+fn has_header(rule: &Rule) -> bool {
+    rule.id == "private-key"
+}
+
 /// A key in PEM has the same fingerprint with line breaks, with `\n` in a JSON string, and in one line.
 fn without_breaks(key: &[u8]) -> Vec<u8> {
     let mut bare = Vec::new();
@@ -167,7 +171,8 @@ fn without_breaks(key: &[u8]) -> Vec<u8> {
     bare
 }
 
-fn by_rules(text: &[u8]) -> Vec<(Range<usize>, &'static Rule)> {
+/// Where each begins, for people; the secret; its rule.
+fn by_rules(text: &[u8]) -> Vec<(usize, Range<usize>, &'static Rule)> {
     let Some(prefilter) = prefilter() else { return Vec::new() };
     let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
     for keyword in prefilter.keywords.find_overlapping_iter(text) {
@@ -181,7 +186,7 @@ fn by_rules(text: &[u8]) -> Vec<(Range<usize>, &'static Rule)> {
             }
         }
     }
-    let mut found: Vec<(Range<usize>, &'static Rule)> = Vec::new();
+    let mut found: Vec<(usize, Range<usize>, &'static Rule)> = Vec::new();
     // In the table's order, forms of their own first: what overlaps with a better one is left out.
     let mut order: Vec<usize> = windows.keys().copied().collect();
     order.sort_by_key(|at| (!prefilter.rules[*at].own_form, *at));
@@ -189,9 +194,9 @@ fn by_rules(text: &[u8]) -> Vec<(Range<usize>, &'static Rule)> {
         let rule = prefilter.rules[at];
         let Some(regex) = prefilter.patterns[at].get_or_init(|| rule.compile()) else { continue };
         for window in &windows[&at] {
-            for range in by_rule(text, window, rule, regex) {
-                if !found.iter().any(|(other, _)| other.start < range.end && range.start < other.end) {
-                    found.push((range, rule));
+            for (at, range) in by_rule(text, window, rule, regex) {
+                if !found.iter().any(|(_, other, _)| other.start < range.end && range.start < other.end) {
+                    found.push((at, range, rule));
                 }
             }
         }
@@ -199,7 +204,7 @@ fn by_rules(text: &[u8]) -> Vec<(Range<usize>, &'static Rule)> {
     found
 }
 
-fn by_rule(text: &[u8], window: &Range<usize>, rule: &Rule, regex: &Regex) -> Vec<Range<usize>> {
+fn by_rule(text: &[u8], window: &Range<usize>, rule: &Rule, regex: &Regex) -> Vec<(usize, Range<usize>)> {
     let mut found = Vec::new();
     let hay = &text[..window.end];
     let mut from = window.start;
@@ -221,11 +226,15 @@ fn by_rule(text: &[u8], window: &Range<usize>, rule: &Rule, regex: &Regex) -> Ve
             around: &text[whole.start().saturating_sub(600)..(whole.end() + 600).min(text.len())],
         };
         let known = if rule.own_form { named::is_published(bytes) } else { named::is_sample(bytes) };
+        // What stands beside a value in a program's binary says nothing about it.
+        let binary = !rule.own_form && context.around.contains(&0);
         if !known
+            && !binary
             && (rule.entropy == 0.0 || shape::entropy(bytes) >= rule.entropy)
             && rule.check.is_none_or(|check| check(&context))
         {
-            found.push(secret.range());
+            let at = if has_header(rule) { whole.start() } else { secret.start() };
+            found.push((at, secret.range()));
         }
     }
     found
@@ -343,6 +352,10 @@ mod tests {
             assert_eq!(hits[0].secret, lines.concat().into_bytes(), "{layout}");
         }
         assert_eq!(rules(&format!("looks for {begin} in files")), Vec::<&str>::new());
+        let excused = format!("\n{begin} # portcullis:allow a test's\n{}\n{end}", lines.join("\n"));
+        let hits = find(excused.as_bytes(), None);
+        assert_eq!((hits[0].line, hits[0].allowed.as_deref()), (2, Some("a test's")));
+        assert_eq!(hits[0].secret, lines.concat().into_bytes());
     }
 
     #[test]

@@ -296,7 +296,8 @@ pub(crate) fn is_secret(context: &Context<'_>) -> bool {
     }
     let quoted = quoted(context);
     let assigned = assigned_in_environment(context);
-    says(CHOSEN)
+    // `password = …`, not `password_encryption = …`.
+    words.last().is_some_and(|word| CHOSEN.contains(&word.as_str()))
         && (quoted || assigned)
         && (8..64).contains(&value.len())
         && value.iter().any(u8::is_ascii_digit)
