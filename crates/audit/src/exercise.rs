@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, Mode};
 use crate::world::http::{Answer, Credential, Http, Probe};
 use crate::world::tokens::session_url;
-use crate::world::{World, random_hex};
+use crate::world::{World, kept, kept_link, random_hex};
 
 /// A host that no reset link may lead to, though a header names it.
 const FOREIGN_HOST: &str = "attacker.example";
@@ -70,7 +70,7 @@ pub(crate) struct Finished {
 pub(crate) async fn begin(world: &World) -> Result<Begun, String> {
     let (config, http) = (&world.config, &world.http);
     if config.mode == Mode::Delegated {
-        return Err("users live at a foreign issuer".into());
+        return Err(crate::world::account::ELSEWHERE.into());
     }
     if !config.exercise {
         return Err("the auditor may not sign up a user of its own ([audit] exercise)".into());
@@ -174,19 +174,63 @@ async fn ask(world: &World, email: &str) -> Result<[(u16, Vec<u8>); 2], String> 
     answers.try_into().map_err(|_| "no answer".into())
 }
 
+/// What became of the link that an earlier run kept.
+pub(crate) enum Old {
+    /// It was tried so many seconds after it was asked for.
+    Tried { age: i64, status: Option<u16> },
+    /// It is tried by a run after this time.
+    Waits { until: i64 },
+    /// None can be had.
+    Cannot(String),
+}
+
+/// Tries the link of the auditor's own user that an earlier run kept, and keeps another. Its password stays: a link that
+/// works, though it should not, sets the one that it has.
+pub(crate) async fn old_link(world: &World) -> Old {
+    let config = &world.config;
+    let (Some(user), Some(mailbox), Some(_)) = (&config.user, &config.mailbox, &config.state) else {
+        return Old::Cannot("it takes a user of the auditor's own, its mailbox, and a state folder".into());
+    };
+    let kept = kept_link::read(config, &user.email);
+    if let Some(kept) = &kept
+        && kept.asked_at + kept_link::LIFE + kept::LEEWAY >= world.now
+    {
+        return Old::Waits { until: kept.asked_at + kept_link::LIFE + kept::LEEWAY };
+    }
+    let mut tried = None;
+    if let Some(kept) = kept {
+        let password = user.password.expose_secret();
+        let body = json!({"token": kept.token.expose_secret(), "password": password});
+        let status = session(world, "PUT", "/password-reset", &body).await;
+        tried = Some(Old::Tried { age: world.now - kept.asked_at, status });
+    }
+    match fresh_link(world, mailbox, &user.email).await {
+        Ok(link) => match kept_link::write(config, &user.email, &link.token, world.now) {
+            Ok(()) => tried.unwrap_or(Old::Waits { until: world.now + kept_link::LIFE + kept::LEEWAY }),
+            Err(why) => tried.unwrap_or(Old::Cannot(why)),
+        },
+        Err(why) => tried.unwrap_or(Old::Cannot(why)),
+    }
+}
+
+/// Asks for a link and waits for one that was not there before.
+async fn fresh_link(world: &World, mailbox: &str, email: &str) -> Result<Link, String> {
+    let known: Vec<SecretString> =
+        links(&world.http, mailbox, email).await?.into_iter().map(|link| link.token).collect();
+    let asked = session(world, "POST", "/password-reset", &json!({"email": email})).await;
+    match asked {
+        Some(200..300) => mailed(&world.http, mailbox, email, &known).await,
+        Some(status) => Err(format!("a request for it got {status}")),
+        None => Err("a request for it got no answer".into()),
+    }
+}
+
 /// Waits for the mail to this address and takes the link out of it, one with another token than those that are known.
 async fn mailed(http: &Http, mailbox: &str, email: &str, known: &[SecretString]) -> Result<Link, String> {
     for _ in 0..MAIL.0 {
-        let answer =
-            http.send(Probe::new("GET", mailbox)).await.map_err(|error| format!("the mailbox: {error}"))?;
-        let mails = answer.json().unwrap_or_default();
-        let link = mails
-            .as_array()
+        let all = links(http, mailbox, email).await?.into_iter();
+        let link = all
             .into_iter()
-            .flatten()
-            .filter(|mail| mail.get("to").is_some_and(|to| to.to_string().contains(email)))
-            .filter_map(|mail| mail.get("text").and_then(Value::as_str))
-            .filter_map(link_in)
             .find(|link| known.iter().all(|token| token.expose_secret() != link.token.expose_secret()));
         if let Some(link) = link {
             return Ok(link);
@@ -194,6 +238,16 @@ async fn mailed(http: &Http, mailbox: &str, email: &str, known: &[SecretString])
         tokio::time::sleep(MAIL.1).await;
     }
     Err("no mail with a link arrived within ten seconds".into())
+}
+
+/// The links of all mails to this address.
+async fn links(http: &Http, mailbox: &str, email: &str) -> Result<Vec<Link>, String> {
+    let answer =
+        http.send(Probe::new("GET", mailbox)).await.map_err(|error| format!("the mailbox: {error}"))?;
+    let mails = answer.json().unwrap_or_default();
+    let to = |mail: &&Value| mail.get("to").is_some_and(|to| to.to_string().contains(email));
+    let all = mails.as_array().into_iter().flatten().filter(to);
+    Ok(all.filter_map(|mail| mail.get("text").and_then(Value::as_str)).filter_map(link_in).collect())
 }
 
 /// The first link of a mail that carries a token.

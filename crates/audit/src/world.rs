@@ -1,10 +1,13 @@
 //! What can be reached, and by what means. Whatever a measure looks at, it looks at through here.
 
+pub(crate) mod account;
 pub(crate) mod detours;
 pub(crate) mod forge;
+pub(crate) mod hello;
 pub(crate) mod http;
 pub(crate) mod inventory;
 pub(crate) mod kept;
+pub(crate) mod kept_link;
 pub(crate) mod matrix;
 pub(crate) mod openapi;
 pub(crate) mod railway;

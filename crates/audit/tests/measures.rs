@@ -152,6 +152,29 @@ async fn a2_fails_without_its_defences() {
 }
 
 #[tokio::test]
+async fn a2_tries_a_link_that_an_earlier_run_kept() {
+    for (lacks, verdict) in [(&[][..], Verdict::Pass), (&["link end"], Verdict::Fail)] {
+        let id = "a_link_past_its_end_is_refused";
+        let world = World::start(lacks).await;
+        for _ in 0..2 {
+            let report = measure(world.config(), A2).await;
+            let waits = claim(&report, id);
+            assert_eq!(waits.verdict, Verdict::NotApplicable, "{waits:#?}");
+            assert_eq!(
+                waits.evidence[0].what,
+                "not tried yet: a link is kept for a run after 2027-01-15T09:01:00Z"
+            );
+        }
+        world.now.fetch_add(3700, Ordering::SeqCst);
+        let report = measure(world.config(), A2).await;
+        assert_eq!(claim(&report, id).verdict, verdict, "{:#?}", claim(&report, id));
+        // The auditor's own user can still log in.
+        let report = measure(world.config(), A7).await;
+        assert_eq!(report.measures[0].verdict, Verdict::Pass, "{:#?}", report.measures[0]);
+    }
+}
+
+#[tokio::test]
 async fn a2_is_not_proven_without_a_mailbox_or_exercise() {
     not_proven(A2, "a_link_arrives_by_mail", |config| config.mailbox = None).await;
     not_proven(A2, "a_link_arrives_by_mail", |config| config.exercise = false).await;

@@ -259,8 +259,7 @@ async fn old_login(world: &World) -> Claim {
     let id = "the_login_that_it_replaced_is_gone";
     let remedy = "take the old login away, or let it answer 410";
     let url = format!("{}{OLD_LOGIN}", world.config.target.trim_end_matches('/'));
-    let probe = Probe::new("POST", &url).json(&serde_json::json!({}));
-    let answer = match world.http.send(probe).await {
+    let answer = match world.http.send(Probe::new("POST", &url)).await {
         Ok(answer) => answer,
         Err(why) => return Claim::not_proven(id, vec![Evidence::http(format!("{url}: {why}"))], remedy),
     };

@@ -2,10 +2,11 @@
 //! the issuer whatever a header says, opening it changes nothing, it works once, and it ends every session.
 
 use crate::config::Mode;
+use crate::document;
 use crate::evidence::Evidence;
-use crate::exercise::{Begun, Finished};
+use crate::exercise::{self, Begun, Finished, Old};
 use crate::measures::claimed::{Claimed, claimed};
-use crate::report::Claim;
+use crate::report::{Claim, rfc3339};
 use crate::verdict::Verdict;
 use crate::world::World;
 
@@ -35,6 +36,12 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         "opening the link spends nothing and ends nothing",
         &["V3.5.3"],
         &[640],
+    ),
+    claimed(
+        "a_link_past_its_end_is_refused",
+        "a reset link of an hour ago sets no password",
+        &["V6.4.1"],
+        &[613, 640],
     ),
     claimed(
         "a_newer_link_ends_the_older",
@@ -92,8 +99,35 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     claims.push(leads_home(&origins, &world.config.issuer));
     if let Ok(seen) = world.finished().await {
         claims.extend(judge(seen));
+        let works = seen.first_use.is_some_and(|status| (200..300).contains(&status));
+        claims.push(old(&exercise::old_link(world).await, works));
     }
     claims
+}
+
+/// Time is seen by a later run alone: until then this says when, and takes no part.
+fn old(old: &Old, works: bool) -> Claim {
+    let id = "a_link_past_its_end_is_refused";
+    let remedy = "let a reset link end after half an hour, an hour at most";
+    let waiting = |what: String| Claim::pass(id, vec![Evidence::http(what)]).but(Verdict::NotApplicable);
+    match old {
+        Old::Cannot(why) => waiting(format!("not tried: {why}")),
+        Old::Waits { until } => {
+            waiting(format!("not tried yet: a link is kept for a run after {}", rfc3339(*until)))
+        }
+        Old::Tried { age, status } => {
+            let got = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let what = format!("a link of {} ago got {got}", document::duration(*age));
+            let evidence = Evidence::http(what);
+            match status {
+                Some(200..300) => Claim::fail(id, vec![evidence], remedy),
+                Some(400..429) if works => {
+                    Claim::pass(id, vec![evidence.beside("a fresh link set a password in this run")])
+                }
+                _ => Claim::not_proven(id, vec![evidence], remedy),
+            }
+        }
+    }
 }
 
 fn alike(begun: &Begun) -> Claim {

@@ -26,6 +26,9 @@ pub(crate) const BACKEND: Claimed = claimed(
     &[288, 306],
 );
 
+/// How many kinds of attempts are named in one sentence.
+const KINDS: usize = 8;
+
 /// One attempt that must be refused, and the control beside it.
 pub(crate) struct Row<'a> {
     pub(crate) name: String,
@@ -202,7 +205,10 @@ fn words(rows: &[&Row<'_>]) -> String {
             words.push(row.attempt.words());
         }
     }
-    words.join("; ")
+    // Sixteen ways of writing a path are counted, not listed.
+    let more = words.len().saturating_sub(KINDS);
+    words.truncate(KINDS);
+    if more == 0 { words.join("; ") } else { format!("{}; and {more} more kinds", words.join("; ")) }
 }
 
 /// The claim that the endpoints cannot be reached past the gateway; not proven without an address to try.

@@ -96,7 +96,8 @@ pub(crate) fn write(
         }
     }
     let text = serde_json::to_vec(&entries).map_err(|error| error.to_string())?;
-    store(folder, &text).map_err(|error| format!("{} cannot be kept: {error}", folder.join(FILE).display()))
+    store(folder, FILE, &text)
+        .map_err(|error| format!("{} cannot be kept: {error}", folder.join(FILE).display()))
 }
 
 #[expect(
@@ -108,14 +109,14 @@ pub(crate) fn seconds(date: f64) -> i64 {
 }
 
 /// Written beside and renamed, readable by the owner alone.
-fn store(folder: &Path, text: &[u8]) -> std::io::Result<()> {
+pub(super) fn store(folder: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let beside = folder.join(format!("{FILE}.{}", std::process::id()));
+    let beside = folder.join(format!("{name}.{}", std::process::id()));
     let mut file =
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(text)?;
     file.sync_all()?;
-    std::fs::rename(beside, folder.join(FILE))
+    std::fs::rename(beside, folder.join(name))
 }
 
 #[cfg(test)]

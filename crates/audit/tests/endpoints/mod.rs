@@ -162,7 +162,7 @@ async fn a8_asks_the_foreign_issuer_itself() {
     assert!(tokens.evidence[0].control.as_ref().unwrap().starts_with("GET /reports "), "{tokens:#?}");
 
     for (foreign, here, id) in [
-        (&["own name"][..], &[][..], "the_issuer_is_who_it_says_it_is"),
+        (&["exact issuer"][..], &[][..], "the_issuer_is_who_it_says_it_is"),
         (&["own name"], &[], "its_tokens_name_it_and_are_let_in"),
         (&["public keys alone"], &[], "the_issuer_shows_public_keys_alone"),
         (&[], &["its login gone"], "the_login_that_it_replaced_is_gone"),

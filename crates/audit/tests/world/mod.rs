@@ -2,6 +2,8 @@
 //! `lacks` names the defence that it goes without. Its tokens are signed with HMAC under a secret that nobody has.
 #![expect(clippy::unwrap_used, reason = "a test's world fails by panicking")]
 
+mod beyond;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -73,11 +75,13 @@ pub struct World {
     pub now: Arc<AtomicI64>,
     lacks: BTreeSet<&'static str>,
     users: Mutex<BTreeMap<String, User>>,
-    resets: Mutex<BTreeMap<String, String>>,
+    /// Whose each is, and when it was asked for.
+    resets: Mutex<BTreeMap<String, (String, i64)>>,
     mails: Mutex<Vec<Value>>,
     /// What was sent with an unsafe method and let through: must stay empty but for the session API.
     pub acted: Mutex<Vec<String>>,
     fresh: AtomicU64,
+    beyond: Mutex<beyond::Remembered>,
 }
 
 impl World {
@@ -93,6 +97,7 @@ impl World {
             mails: Mutex::default(),
             acted: Mutex::default(),
             fresh: AtomicU64::new(0),
+            beyond: Mutex::default(),
         });
         world.make_store().await;
         std::fs::write(world.folder.path().join("openapi.yaml"), OPENAPI).unwrap();
@@ -273,13 +278,17 @@ impl World {
         let unsafe_method = !matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS");
         let named = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let host = if self.lacks("own host") { named("host") } else { named("x-forwarded-host") };
+        let guarded = self.guard(&method, &path, &head.headers, &body);
         let (status, challenge, json) = if method == "OPTIONS" {
             (204, "", Value::Null)
         } else if foreign && unsafe_method && !self.lacks("origin check") {
             (403, "", Value::Null)
+        } else if let Some(guarded) = guarded {
+            guarded
         } else {
             self.route(&method, &path, head.uri.query(), bearer.as_deref(), key, host.as_deref(), &body).await
         };
+        self.count(&method, &path, status, &body);
         let mut response = Response::builder().status(status);
         if !self.lacks("vary") {
             response = response.header("vary", "Origin");
@@ -304,7 +313,9 @@ impl World {
             response = response.header("www-authenticate", challenge);
         }
         let body = if json.is_null() { Bytes::new() } else { Bytes::from(json.to_string()) };
-        response.header("content-type", "application/json").body(Full::new(body)).unwrap()
+        let mut response = response.header("content-type", "application/json").body(()).unwrap();
+        let body = self.dress(&method, &path, response.headers_mut(), body);
+        response.map(|()| Full::new(body))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a request in pieces")]
@@ -319,14 +330,8 @@ impl World {
         body: &Bytes,
     ) -> (u16, &'static str, Value) {
         match (method, path) {
-            ("GET", "/.well-known/openid-configuration") => {
-                let issuer =
-                    if self.lacks("own name") { "https://other.example".into() } else { self.url.clone() };
-                let jwks = format!("{}/.well-known/jwks.json", self.url);
-                return (200, "", json!({"issuer": format!("{issuer}/"), "jwks_uri": jwks}));
-            }
             ("GET", "/.well-known/jwks.json") => {
-                let n = URL_SAFE_NO_PAD.encode([0xc3; 256]);
+                let n = URL_SAFE_NO_PAD.encode([0xc3; 384]);
                 let mut key = json!({"kty": "RSA", "kid": "1", "n": n, "e": "AQAB"});
                 if self.lacks("public keys alone") {
                     key["d"] = json!("c2VjcmV0");
@@ -361,7 +366,9 @@ impl World {
         } else {
             RULES.into_iter().find(|rule| rule.0 == method && rule.1 == path)
         };
-        let believed = bearer.and_then(|token| self.believed(token, path.starts_with("/users")));
+        let believed = bearer
+            .filter(|token| !self.is_over(token))
+            .and_then(|token| self.believed(token, path.starts_with("/users")));
         let open = self.lacks("token check") || (key && self.lacks("dead keys"));
         let Some(claims) = believed else {
             if open && !session && rule.is_some() {
@@ -372,6 +379,7 @@ impl World {
         };
         if (method, path) == ("DELETE", "/users/session") {
             return if claims["whose"] == "user" {
+                self.end_session(bearer.unwrap_or_default());
                 (204, "", Value::Null)
             } else {
                 (403, "Bearer", Value::Null)
@@ -388,9 +396,11 @@ impl World {
         }
         if path == "/users/me" {
             if method == "DELETE" {
+                self.end_session(bearer.unwrap_or_default());
                 self.users.lock().unwrap().remove(claims["sub"].as_str().unwrap());
             }
-            return (if method == "GET" { 200 } else { 204 }, "", Value::Null);
+            let shown = if method == "GET" { json!({"email": claims["sub"]}) } else { Value::Null };
+            return (if method == "GET" { 200 } else { 204 }, "", shown);
         }
         self.backend(method, path)
     }
@@ -445,17 +455,23 @@ impl World {
                 let user = self.users.lock().unwrap().get(&email).cloned();
                 let right = |user: &User| hash(&user.salt, &text("password")) == user.hash;
                 match user.filter(|user| right(user) || self.lacks("password check")) {
-                    Some(user) => self.log_in(&email, body["scope"].as_str(), user.generation),
+                    Some(user) => self.log_in(&email, body["scope"].as_str(), user.generation, None),
                     None => (401, "", json!({"title": "not logged in"})),
                 }
             }
             ("POST", "/users/session/refresh") => {
                 let refresh = text("refresh_token");
-                let (email, generation) = refresh.split_once(' ').unwrap();
+                let mut parts = refresh.split(' ');
+                let (email, generation) = (parts.next().unwrap(), parts.next().unwrap());
                 let generation: u64 = generation.parse().unwrap();
+                let token = parts.next().unwrap();
+                if !self.may_refresh(token) {
+                    return (401, "", json!({"title": "not logged in"}));
+                }
+                let session = token.split('.').next();
                 match self.users.lock().unwrap().get(email).is_some_and(|user| user.generation <= generation)
                 {
-                    true => self.log_in(email, None, generation),
+                    true => self.log_in(email, None, generation, session),
                     false => (401, "", json!({"title": "not logged in"})),
                 }
             }
@@ -464,16 +480,25 @@ impl World {
         }
     }
 
-    fn log_in(&self, email: &str, scope: Option<&str>, generation: u64) -> (u16, &'static str, Value) {
+    fn log_in(
+        &self,
+        email: &str,
+        scope: Option<&str>,
+        generation: u64,
+        session: Option<&str>,
+    ) -> (u16, &'static str, Value) {
         let asked = scope.unwrap_or("read:orders write:orders");
         let scope = format!("{asked} read:current_user update:current_user delete:current_user");
         let token = self.mint("user", email, "https://api.example.com", &scope, generation);
-        let refresh = format!("{email} {generation}");
+        let refresh = format!("{email} {generation} {}", self.begin_session(&token, session));
         (200, "", json!({"access_token": token, "scope": scope, "refresh_token": refresh}))
     }
 
     async fn ask_reset(&self, email: &str, host: Option<&str>) -> (u16, &'static str, Value) {
         let known = self.users.lock().unwrap().contains_key(email);
+        if known && !self.may_mail(email) {
+            return (202, "", Value::Null);
+        }
         if !known {
             return (if self.lacks("equal answers") { 404 } else { 202 }, "", Value::Null);
         }
@@ -482,9 +507,10 @@ impl World {
         let stored = if self.lacks("token digest") { token.clone() } else { digest };
         self.execute("INSERT INTO password_resets VALUES (?, '')", &[&stored]).await;
         if !self.lacks("one link") {
-            self.resets.lock().unwrap().retain(|_, owner| owner != email);
+            self.resets.lock().unwrap().retain(|_, (owner, _)| owner != email);
         }
-        self.resets.lock().unwrap().insert(token.clone(), email.to_owned());
+        let now = self.now.load(Ordering::SeqCst);
+        self.resets.lock().unwrap().insert(token.clone(), (email.to_owned(), now));
         let base = match host.filter(|_| self.lacks("configured host") || self.lacks("own host")) {
             Some(host) => format!("http://{host}"),
             None => self.url.clone(),
@@ -496,7 +522,10 @@ impl World {
 
     fn reset(&self, token: &str, password: &str) -> (u16, &'static str, Value) {
         let mut resets = self.resets.lock().unwrap();
-        let Some(email) = resets.get(token).cloned() else { return (400, "", Value::Null) };
+        let Some((email, asked)) = resets.get(token).cloned() else { return (400, "", Value::Null) };
+        if self.now.load(Ordering::SeqCst) > asked + 1800 && !self.lacks("link end") {
+            return (400, "", Value::Null);
+        }
         if !self.lacks("single use") {
             resets.remove(token);
         }
