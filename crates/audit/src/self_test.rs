@@ -176,8 +176,9 @@ async fn verdict(
     claim: &str,
 ) -> Result<Came, String> {
     let place = Place::new().map_err(|error| error.to_string())?;
-    let backend = Backend::start(planted).await.map_err(|error| error.to_string())?;
-    let mut config = config(&backend, &place, planted).map_err(|error| error.to_string())?;
+    let frontend = Backend::page().await.map_err(|error| error.to_string())?;
+    let backend = Backend::api(planted, &frontend.url).await.map_err(|error| error.to_string())?;
+    let mut config = config(&backend, &frontend, &place, planted).map_err(|error| error.to_string())?;
     // They end with this function.
     let (mut server, mut resolver) = (None, None);
     match belongs {
@@ -222,7 +223,12 @@ async fn verdict(
     came.ok_or_else(|| format!("{measure} did not claim {claim}"))
 }
 
-fn config(backend: &Backend, place: &Place, planted: Option<Defect>) -> std::io::Result<Config> {
+fn config(
+    backend: &Backend,
+    frontend: &Backend,
+    place: &Place,
+    planted: Option<Defect>,
+) -> std::io::Result<Config> {
     let issuer = format!("{}/", backend.url);
     let mut config = Config::new(&backend.url, &issuer, backend::AUDIENCE, Arc::new(|| NOW));
     // Where nothing is forgiven.
@@ -235,7 +241,7 @@ fn config(backend: &Backend, place: &Place, planted: Option<Defect>) -> std::io:
     config.access_token_lifetime =
         Some(Lifetime { seconds: backend::LIFETIME, source: "access_token_lifetime".into() });
     config.session = Some(Session { prefix: "/users".into(), on_gateway: true, public: None });
-    config.frontend_origins = vec![backend::FRONTEND.into()];
+    config.frontend_origins = vec![frontend.url.clone()];
     config.client =
         Some(ClientCredentials { id: backend::CLIENT.0.into(), secret: backend::CLIENT.1.into() });
     config.user = Some(UserCredentials { email: backend::USER.0.into(), password: backend::USER.1.into() });

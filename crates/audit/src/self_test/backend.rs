@@ -15,7 +15,6 @@ use super::Defect;
 use super::NOW;
 use crate::world::random_hex;
 
-pub(super) const FRONTEND: &str = "https://app.example.com";
 pub(super) const AUDIENCE: &str = "https://api.example.com";
 pub(super) const CLIENT: (&str, &str) = ("audit", "the auditor's own secret");
 pub(super) const USER: (&str, &str) = ("audit@example.com", "the auditor's own password");
@@ -65,7 +64,16 @@ impl Drop for Backend {
 
 struct Shared {
     lacks: Option<Defect>,
+    serves: Serves,
     key: hmac::Key,
+}
+
+/// What stands there.
+enum Serves {
+    /// A page, and nothing else.
+    Page,
+    /// The backend, for the pages of this origin.
+    Api { frontend: String },
 }
 
 struct Request {
@@ -104,11 +112,22 @@ fn answered(body: &Value) -> Reply {
 }
 
 impl Backend {
-    pub(super) async fn start(lacks: Option<Defect>) -> std::io::Result<Self> {
+    /// The frontend, which browsers load.
+    pub(super) async fn page() -> std::io::Result<Self> {
+        Self::start(None, Serves::Page).await
+    }
+
+    /// The backend and its issuer, for pages of a frontend.
+    pub(super) async fn api(lacks: Option<Defect>, frontend: &str) -> std::io::Result<Self> {
+        Self::start(lacks, Serves::Api { frontend: frontend.to_owned() }).await
+    }
+
+    async fn start(lacks: Option<Defect>, serves: Serves) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let secret = random_hex::<32>();
-        let shared = Arc::new(Shared { lacks, key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) });
+        let shared =
+            Arc::new(Shared { lacks, serves, key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) });
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&shared);
@@ -126,7 +145,7 @@ async fn exchange(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
     let Some(request) = read(&mut stream).await? else { return Ok(()) };
     let reply = shared.answer(&request);
     let mut head = format!("HTTP/1.1 {} -\r\nConnection: close\r\nVary: Origin\r\n", reply.status);
-    let foreign = request.header("origin").is_some_and(|origin| origin != FRONTEND);
+    let foreign = request.header("origin").is_some_and(|origin| !shared.is_frontend(origin));
     match request.header("origin") {
         Some(origin) if !foreign || shared.lacks(Defect::ReflectedOrigin) => {
             head.push_str(&format!("Access-Control-Allow-Origin: {origin}\r\n"));
@@ -179,9 +198,17 @@ impl Shared {
         self.lacks == Some(defect)
     }
 
+    fn is_frontend(&self, origin: &str) -> bool {
+        matches!(&self.serves, Serves::Api { frontend } if frontend == origin)
+    }
+
     fn answer(&self, request: &Request) -> Reply {
+        if let Serves::Page = self.serves {
+            let home = request.path == "/" && matches!(request.method.as_str(), "GET" | "HEAD");
+            return if home { answered(&json!({"page": true})) } else { reply(404) };
+        }
         let unsafe_method = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        let foreign = request.header("origin").is_some_and(|origin| origin != FRONTEND);
+        let foreign = request.header("origin").is_some_and(|origin| !self.is_frontend(origin));
         match (request.method.as_str(), request.path.as_str()) {
             ("OPTIONS", _) => return reply(204),
             _ if foreign && unsafe_method => return reply(403),
