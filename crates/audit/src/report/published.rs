@@ -31,8 +31,7 @@ async fn read(report: &Report, earlier: Option<&Report>) -> testkit::process::Ou
 
 #[tokio::test]
 async fn every_form_fits_its_published_schema() {
-    let mut bare = Report::default();
-    bare.schema = crate::report::SCHEMA;
+    let mut bare = Report { schema: crate::report::SCHEMA, ..Report::default() };
     bare.run.started = crate::report::rfc3339(0);
     for (report, earlier) in
         [(sample::report(), None), (sample::report(), Some(sample::earlier())), (bare, None)]
