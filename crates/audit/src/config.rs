@@ -416,7 +416,7 @@ impl Only {
 
 /// `--only` named something that is no measure.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("no measure is called {0:?}: G1 G2 A1 to A10 N1 N2 are")]
+#[error("no measure is called {0:?}: G1 G2, A1 to A10, N1 N2, X1 to X6 and X8 to X14 are")]
 pub struct UnknownMeasure(pub String);
 
 /// Told to the caller while a run goes on.

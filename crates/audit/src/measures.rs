@@ -1,4 +1,5 @@
-//! The measures of the contract. Each has a file that says its claim in words; `observe` looks, `judge` is pure.
+//! The measures of the contract, and those beyond it. Each has a file that says its claim in words; `observe` looks,
+//! `judge` is pure.
 
 pub(crate) mod claimed;
 mod client_endpoints_need_a_clients_token;
@@ -9,27 +10,36 @@ mod database_requires_a_strong_password;
 mod dependencies_are_kept_current;
 mod files_not_served;
 mod foreign_issuer_looks_after_users;
+mod forwarded_headers;
 mod frontend_origin_alone;
+mod input_is_checked;
 mod keys_and_metadata;
 mod no_endpoint_without_oauth;
 mod no_secret_in_the_code;
 mod password_is_reset_by_mail;
+mod passwords_are_chosen_well;
 mod passwords_are_hashed;
 mod proxy_advisories;
 mod refusal;
 mod request_smuggling;
 mod scope_guards_every_endpoint;
 mod security_headers;
+mod sessions_end;
 mod tally;
+mod throttling;
+mod tls_and_hsts;
 mod token_expires_in_time;
 mod user_endpoints_need_a_users_token;
+mod users_cannot_be_enumerated;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Mode;
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
-use crate::world::World;
+use crate::verdict::Verdict;
+use crate::world::{World, account};
 
 pub(crate) use refusal::drawn;
 
@@ -74,7 +84,7 @@ pub enum MeasureId {
 
 impl MeasureId {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 27] = [
         Self::G1,
         Self::G2,
         Self::A1,
@@ -89,6 +99,19 @@ impl MeasureId {
         Self::A10,
         Self::N1,
         Self::N2,
+        Self::X1,
+        Self::X2,
+        Self::X3,
+        Self::X4,
+        Self::X5,
+        Self::X6,
+        Self::X8,
+        Self::X9,
+        Self::X10,
+        Self::X11,
+        Self::X12,
+        Self::X13,
+        Self::X14,
     ];
 
     /// Whether no document asks for it: it is shown in a section of its own.
@@ -195,7 +218,7 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         let remedy = "start it, or correct [audit] target";
         return vec![Claim::not_proven(ANSWERS, vec![Evidence::http(why.clone())], remedy)];
     }
-    match id {
+    let mut claims = match id {
         MeasureId::A1 => passwords_are_hashed::claims(world).await,
         MeasureId::A2 => password_is_reset_by_mail::claims(world).await,
         MeasureId::A3 => database_requires_a_strong_password::claims(world).await,
@@ -210,14 +233,34 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::N2 => frontend_origin_alone::claims(world).await,
         MeasureId::G1 => no_secret_in_the_code::claims(world).await,
         MeasureId::G2 => dependencies_are_kept_current::claims(world).await,
+        MeasureId::X1 => tls_and_hsts::claims(world).await,
         MeasureId::X2 => security_headers::claims(world).await,
         MeasureId::X3 => cookies::claims(world).await,
+        MeasureId::X4 => throttling::claims(world).await,
+        MeasureId::X5 => users_cannot_be_enumerated::claims(world).await,
+        MeasureId::X6 => sessions_end::claims(world).await,
+        MeasureId::X8 => request_smuggling::claims(world).await,
+        MeasureId::X9 => forwarded_headers::claims(world).await,
+        MeasureId::X10 => proxy_advisories::claims(world).await,
         MeasureId::X11 => keys_and_metadata::claims(world).await,
         MeasureId::X12 => files_not_served::claims(world).await,
-        MeasureId::X8 => request_smuggling::claims(world).await,
-        MeasureId::X10 => proxy_advisories::claims(world).await,
+        MeasureId::X13 => passwords_are_chosen_well::claims(world).await,
+        MeasureId::X14 => input_is_checked::claims(world).await,
         // In no run until they are built: `ALL` does not have them.
         _ => Vec::new(),
+    };
+    if id.is_beyond() && world.config.mode == Mode::Delegated {
+        claims.iter_mut().for_each(delegate);
+    }
+    claims
+}
+
+/// What could not be tried because users live elsewhere is that issuer's affair.
+fn delegate(claim: &mut Claim) {
+    let elsewhere = claim.evidence.first().is_some_and(|evidence| evidence.what.contains(account::ELSEWHERE));
+    if claim.verdict == Verdict::NotProven && elsewhere {
+        claim.verdict = Verdict::Delegated;
+        claim.remedy = String::new();
     }
 }
 
@@ -238,12 +281,19 @@ pub(crate) fn claims_of(id: MeasureId) -> &'static [Claimed] {
         MeasureId::N2 => frontend_origin_alone::CLAIMS,
         MeasureId::G1 => no_secret_in_the_code::CLAIMS,
         MeasureId::G2 => dependencies_are_kept_current::CLAIMS,
+        MeasureId::X1 => tls_and_hsts::CLAIMS,
         MeasureId::X2 => security_headers::CLAIMS,
         MeasureId::X3 => cookies::CLAIMS,
+        MeasureId::X4 => throttling::CLAIMS,
+        MeasureId::X5 => users_cannot_be_enumerated::CLAIMS,
+        MeasureId::X6 => sessions_end::CLAIMS,
+        MeasureId::X8 => request_smuggling::CLAIMS,
+        MeasureId::X9 => forwarded_headers::CLAIMS,
+        MeasureId::X10 => proxy_advisories::CLAIMS,
         MeasureId::X11 => keys_and_metadata::CLAIMS,
         MeasureId::X12 => files_not_served::CLAIMS,
-        MeasureId::X8 => request_smuggling::CLAIMS,
-        MeasureId::X10 => proxy_advisories::CLAIMS,
+        MeasureId::X13 => passwords_are_chosen_well::CLAIMS,
+        MeasureId::X14 => input_is_checked::CLAIMS,
         _ => &[],
     }
 }

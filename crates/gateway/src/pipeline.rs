@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -64,6 +66,7 @@ pub(crate) async fn answer(visit: &Visit, request: Request<Incoming>) -> Respons
     let exchange =
         Exchange { visit, snapshot: &snapshot, now: (gateway.ports.now)(), request_id: id.header_value() };
     let mut notes = Notes { reason: "permitted", ..Notes::default() };
+    let https = exchange.visit.came_by_https(request.headers(), &snapshot.config.trusted_proxies);
     let method = request.method().clone();
     let path = policy::normalise(target::target(&request));
     // Kept for the record alone.
@@ -81,7 +84,7 @@ pub(crate) async fn answer(visit: &Visit, request: Request<Incoming>) -> Respons
             problem.answer(&exchange.request_id)
         }
     };
-    exchange.dress(answer.headers_mut(), &notes);
+    exchange.dress(answer.headers_mut(), &notes, https);
     answer.body_mut().keep_busy(busy);
 
     gateway.metrics.answered(answer.status().as_u16());
@@ -316,9 +319,15 @@ impl<'s> Exchange<'s> {
     }
 
     /// What every answer has, refusals too.
-    fn dress(&self, headers: &mut HeaderMap, notes: &Notes<'_>) {
+    fn dress(&self, headers: &mut HeaderMap, notes: &Notes<'_>, https: bool) {
         headers.insert(headers::REQUEST_ID, self.request_id.clone());
         headers::vary_by_origin(headers);
+        // The backend may say either more exactly; none may leave them out.
+        headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        if https {
+            let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+            headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(year);
+        }
         if let Some(frontend) = &notes.frontend {
             cors::share(headers, frontend);
         }

@@ -114,6 +114,13 @@ impl Probe {
         self
     }
 
+    /// A body of any kind, as it is.
+    #[must_use]
+    pub(crate) fn body(mut self, kind: &'static str, body: impl Into<Bytes>) -> Self {
+        self.body = Some((kind, body.into()));
+        self
+    }
+
     #[must_use]
     pub(crate) fn form(mut self, fields: &[(&str, &str)]) -> Self {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -362,7 +369,7 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     innermost.to_string().to_lowercase()
 }
 
-pub(super) fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
+pub(crate) fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = || {
         rustls::ClientConfig::builder_with_provider(std::sync::Arc::clone(&provider))

@@ -54,7 +54,6 @@ pub(crate) struct Surface {
 }
 
 impl Surface {
-
     /// What was asked, for a claim that found nothing.
     pub(crate) fn asked(&self) -> String {
         let mut names: Vec<&str> = self.seen.iter().map(|seen| seen.name.as_str()).collect();

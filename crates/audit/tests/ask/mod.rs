@@ -4,9 +4,13 @@
 use audit::report::Claim;
 use audit::{Config, MeasureId, Only, Report};
 
-/// Runs one measure.
+/// Runs one measure. Whatever it claims in whatever world must stand in its list, which gives it its sentence.
 pub async fn measure(config: Config, id: MeasureId) -> Report {
-    audit::run(config, Only::Measures(vec![id]), |_| {}).await
+    let report = audit::run(config, Only::Measures(vec![id]), |_| {}).await;
+    for claim in report.measures.iter().flat_map(|measure| &measure.claims) {
+        assert!(!claim.sentence.is_empty(), "{id}/{} is not in the measure's CLAIMS", claim.id);
+    }
+    report
 }
 
 /// A claim of the only measure of a report.

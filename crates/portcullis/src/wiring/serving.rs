@@ -1,7 +1,8 @@
 //! Serving a router on a listener: time-outs, TLS, and an orderly end.
 
 use axum::extract::ConnectInfo;
-use axum::http::{Request, StatusCode};
+use axum::http::{Request, StatusCode, Version, header};
+use axum::middleware::{self, Next};
 use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -55,6 +56,15 @@ impl Shutdown {
     }
 }
 
+/// One Host with each request (RFC 9112 section 3.2): with none or two, those on the way could take it for another site's.
+async fn one_host(request: axum::extract::Request, next: Next) -> axum::response::Response {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if request.version() == Version::HTTP_11 && hosts != 1 {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    next.run(request).await
+}
+
 /// Serves `router` until `shutdown` begins, then drains for at most [`DRAIN`].
 pub async fn serve(
     listener: TcpListener,
@@ -62,6 +72,7 @@ pub async fn serve(
     tls: Option<Arc<rustls::ServerConfig>>,
     shutdown: Shutdown,
 ) {
+    let router = router.layer(middleware::from_fn(one_host));
     let acceptor = tls.map(tokio_rustls::TlsAcceptor::from);
     let graceful = Arc::new(GracefulShutdown::new());
     let end = shutdown.begun();
