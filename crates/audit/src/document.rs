@@ -182,7 +182,8 @@ impl Document {
         }
         for line in &self.lines {
             if let Mapping::Changed { was } = &line.mapping {
-                let (text, was) = (shortened(&line.text), mapping::joined(was));
+                let was = if was.is_empty() { "nothing".into() } else { mapping::joined(was) };
+                let text = shortened(&line.text);
                 notes.push(format!(
                     "the document's line {text:?} changed since it was mapped to {was}: portcullis audit init"
                 ));
@@ -196,7 +197,8 @@ impl Document {
 
     /// Whether the box of a line is ours.
     fn is_measured(&self, line: &Line) -> bool {
-        matches!(line.mapping, Mapping::Changed { .. })
+        // A box that nothing stood for stays theirs, whatever its line says now.
+        matches!(&line.mapping, Mapping::Changed { was } if !was.is_empty())
             || !line.measures.is_empty()
             || line.replaced_by.and_then(|at| self.lines.get(at)).is_some_and(|by| self.is_measured(by))
     }

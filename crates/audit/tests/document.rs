@@ -130,6 +130,51 @@ fn a_document_stays_word_for_word_and_its_boxes_are_evidence() {
     }
 }
 
+/// Three teams, three ways to write a checklist: what is known, and what is ours in the text afterwards.
+#[test]
+fn checklists_of_every_style_keep_it() {
+    let report = report(&[(A9, Verdict::Pass), (N2, Verdict::Pass), (A10, Verdict::NotProven)]);
+    for (style, source, own, wanted) in [
+        (
+            "numbered tasks",
+            "1. [ ] Each route demands a scope.\n   1. [x] A token expires after 1 hour.\n10) [x] Tea.\n",
+            vec![vec![A9], vec![A10], vec![]],
+            "1. [x] Each route demands a scope.\n   - Evidence\n   1. [ ] A token expires after 1 hour.\n      - \
+             Evidence\n10) [x] Tea.\n",
+        ),
+        (
+            "stars and CRLF, a table between, no end of the last line",
+            "* [X] Every endpoint\r\n  demands a scope.\r\n\r\n| a | b |\r\n|---|---|\r\n\r\n* [ ] CORS is strict.",
+            vec![vec![A9], vec![N2]],
+            "* [X] Every endpoint\r\n  demands a scope.\r\n  - Evidence\r\n\r\n| a | b |\r\n|---|---|\r\n\r\n* [x] CORS is \
+             strict.\r\n  - Evidence",
+        ),
+        (
+            "German",
+            "- [x] Jeder Endpunkt verlangt ein Recht.\n- [ ] Passwörter liegen nie im Klartext.\n",
+            vec![vec![], vec![]],
+            "- [x] Jeder Endpunkt verlangt ein Recht.\n- [ ] Passwörter liegen nie im Klartext.\n",
+        ),
+    ] {
+        let document = Document::parse(source);
+        let found: Vec<_> = document.lines().iter().map(|line| line.own.clone()).collect();
+        assert_eq!(found, own, "{style}");
+        let text = document.render(&report, &[], 0);
+        let cut = text.split_inclusive('\n').map(|line| match line.split_once("- Evidence: ") {
+            Some((before, rest)) => {
+                format!("{before}- Evidence{}", &rest[rest.trim_end_matches(['\r', '\n']).len()..])
+            }
+            None => line.to_owned(),
+        });
+        assert_eq!(cut.collect::<String>(), wanted, "{style}");
+        assert_eq!(Document::parse(&text).render(&report, &[], 0), text, "{style}: twice is once");
+    }
+    // What no words tell somebody says.
+    let said = [("Jeder Endpunkt verlangt ein Recht.".to_owned(), vec![A9])].into();
+    let german = Document::parse("- [ ] Jeder Endpunkt verlangt ein Recht.\n").mapped(&said);
+    assert!(german.render(&report, &[], 0).starts_with("- [x] Jeder Endpunkt"));
+}
+
 fn ticked(document: &Document) -> Vec<usize> {
     document.lines().iter().enumerate().filter(|(_, line)| line.ticked).map(|(at, _)| at).collect()
 }

@@ -90,7 +90,7 @@ impl Document {
 
     fn said(&self, line: &Line, reports: Reports<'_>) -> String {
         if let Mapping::Changed { was } = &line.mapping {
-            let was = if was.is_empty() { "nothing".into() } else { mapping::joined(was) };
+            let was = mapping::joined(was);
             return format!("{} to {was}: portcullis audit init", render::CHANGED);
         }
         let report = reports.current;

@@ -122,7 +122,8 @@ pub(super) fn woven(raw: &[String], lines: &[Line], evidence: impl Fn(&Line) -> 
     text
 }
 
-/// Whether nothing is new but the days, and those are recent.
+/// Whether nothing is new but the days, and those are recent; and numbers, which were true on their day: how many values
+/// a store has, how many requests were made. What X is, is no such number.
 fn says_the_same(old: &str, new: &str) -> bool {
     let (old, new) = (apart(old), apart(new));
     let recent = |(old, new): (&i64, &i64)| (0..=QUIET).contains(&(new - old));
@@ -145,7 +146,24 @@ fn apart(evidence: &str) -> (String, Vec<i64>) {
         }
     }
     words.push_str(rest);
-    (words, days)
+    (numberless(&words), days)
+}
+
+fn numberless(words: &str) -> String {
+    let mut text = String::new();
+    let (before, after) = words.split_once("(X: ").unwrap_or((words, ""));
+    let (x, behind) = after.split_once(')').unwrap_or((after, ""));
+    for (part, as_it_is) in [(before, false), (x, true), (behind, false)] {
+        for c in part.chars() {
+            match c.is_ascii_digit() && !as_it_is {
+                true if text.ends_with('#') => {}
+                true => text.push('#'),
+                false => text.push(c),
+            }
+        }
+        text.push('|');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -246,6 +264,15 @@ mod tests {
         let week = day(7, &first);
         assert!(week.contains("seen 1970-01-08"), "{week}");
         assert!(day(0, &week).contains("seen 1970-01-01"), "an earlier report is another");
+    }
+
+    #[test]
+    fn a_count_is_no_news_and_another_x_is() {
+        let said =
+            |x: &str, count: u32| format!("A10 pass (X: {x}): {count} tokens (production, seen 2026-11-29)");
+        assert!(says_the_same(&said("15 min", 9), &said("15 min", 120)));
+        assert!(!says_the_same(&said("15 min", 9), &said("20 min", 9)));
+        assert!(!says_the_same("A1 pass: 3 (seen 2026-11-29)", "A1 fail: 3 (seen 2026-11-29)"));
     }
 
     #[test]

@@ -105,10 +105,10 @@ fn configuration(
     environment: &Environment,
     place: Option<&Path>,
 ) -> Result<Option<Configuration>, CommandError> {
-    match (&arguments.place.dir, place) {
-        (None, Some(file)) => Ok(Some(Installation::configured(file, environment)?.configuration)),
-        (Some(_), Some(_)) => Ok(Some(Installation::find(&arguments.place, environment)?.configuration)),
-        (_, None) => Ok(None),
+    // A folder of `dev` has none until somebody adds to it; one that was named must be there.
+    match place.filter(|file| arguments.place.config.is_some() || file.exists()) {
+        Some(_) => Ok(Some(Installation::find(&arguments.place, environment)?.configuration)),
+        None => Ok(None),
     }
 }
 

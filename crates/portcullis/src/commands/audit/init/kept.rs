@@ -4,7 +4,7 @@ use crate::command_line::Where;
 use crate::commands::CommandError;
 use crate::config::raw;
 use audit::MeasureId;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 /// Which file of configuration is meant; none where there is none.
@@ -75,12 +75,14 @@ fn with_lines(source: &str, document: &str, lines: &[(String, Vec<MeasureId>)]) 
     Ok(toml.to_string())
 }
 
-/// The document as the configuration names it: from its own folder where it lies in there.
+/// The document as the configuration names it: from its own folder.
 fn relative(file: &Path, document: &Path) -> String {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let (folder, document) = (real(folder), real(document));
-    document.strip_prefix(&folder).unwrap_or(&document).display().to_string()
+    let same = folder.components().zip(document.components()).take_while(|(one, other)| one == other).count();
+    let up = folder.components().skip(same).map(|_| Component::ParentDir);
+    up.chain(document.components().skip(same)).collect::<PathBuf>().display().to_string()
 }
 
 #[cfg(test)]
@@ -111,6 +113,22 @@ mod tests {
         }
         assert!(!text.contains("Old"), "{text}");
         assert_eq!(with_lines(&text, "other.md", &lines).unwrap(), text, "twice is once");
+    }
+
+    #[test]
+    fn a_document_is_named_from_the_configurations_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        for (file, document, named) in [
+            ("portcullis.toml", "docs/ours.md", "docs/ours.md"),
+            ("a/portcullis.toml", "ours.md", "../ours.md"),
+            ("a/b/portcullis.toml", "docs/ours.md", "../../docs/ours.md"),
+        ] {
+            let document = folder.path().join(document);
+            std::fs::create_dir_all(document.parent().unwrap()).unwrap();
+            std::fs::write(&document, "").unwrap();
+            assert_eq!(relative(&folder.path().join(file), &document), named);
+        }
     }
 
     #[test]
