@@ -6,8 +6,11 @@ use crate::world::http::{Answer, Probe};
 
 use super::shipped;
 
+/// Whether a body is what a path is feared to serve.
+type IsIt = fn(&[u8]) -> bool;
+
 /// Paths, and what their content looks like: a page that answers everything with its own HTML serves none of them.
-const PATHS: [(&str, fn(&[u8]) -> bool); 4] = [
+const PATHS: [(&str, IsIt); 4] = [
     ("/.git/HEAD", is_head),
     ("/.git/config", is_git_config),
     ("/.env", is_environment),
@@ -53,7 +56,7 @@ fn unknown(url: String, told: String) -> Served {
     Served { url, open: None, told, control: String::new(), transcript: None }
 }
 
-fn one(url: String, answer: &Answer, is_it: fn(&[u8]) -> bool, control: &str) -> Served {
+fn one(url: String, answer: &Answer, is_it: IsIt, control: &str) -> Served {
     let open = answer.status == 200 && is_it(&answer.body);
     let told = match (open, answer.status) {
         (true, _) => "is served".to_owned(),
