@@ -1,4 +1,5 @@
 //! `/console` over its router: who gets in, by what, for how long, and what every answer carries.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};

@@ -38,6 +38,7 @@ pub fn of_configuration(configuration: &Configuration, policy: &Policy) -> Vec<S
             problems.extend(Gateway::new(config, trial).err().map(|error| error.to_string()));
         }
     }
+    problems.extend(super::schedule::every(configuration).err());
     match identity_wiring::mail(configuration) {
         Err(error) => problems.push(error.to_string()),
         Ok(Some(mail)) => problems.extend(SmtpPostman::new(&mail).err().map(|fault| fault.to_string())),

@@ -10,12 +10,14 @@ use super::reports::{Reports, record_report};
 use super::serving::Shutdown;
 use crate::clock;
 use crate::commands::CommandError;
+use crate::config::Configuration;
+use crate::config::value::Span;
 use ::audit::{Only, Report};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The shortest step: an audit of many endpoints takes a while, and each asks real questions.
-pub const SHORTEST: i64 = 60;
+const SHORTEST: i64 = 60;
 /// After the start, before the first look: the listeners are up, and what was brought up with them has settled.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Between two looks at whether it is time, at most; up to as much again by chance, so that nodes do not look together.
@@ -28,6 +30,17 @@ const NICENESS: i32 = 15;
 
 /// Reads the installation anew, so that a run goes by what the configuration says now.
 pub type ReadAgain = Arc<dyn Fn() -> Result<Installation, CommandError> + Send + Sync>;
+
+/// `[audit] schedule` in seconds; what is wrong with it, in words.
+pub fn every(configuration: &Configuration) -> Result<Option<i64>, String> {
+    let written = configuration.file.audit.as_ref().and_then(|audit| audit.schedule);
+    match written.map(Span::seconds) {
+        Some(every) if every < SHORTEST => Err(format!(
+            "audit.schedule is below {SHORTEST} s: an audit asks real questions; write \"6h\", say"
+        )),
+        every => Ok(every),
+    }
+}
 
 /// A schedule.
 pub struct Schedule {
@@ -198,6 +211,29 @@ mod tests {
 
     fn nothing_there() -> &'static str {
         panic!("as a defect of the auditor would")
+    }
+
+    #[tokio::test]
+    async fn one_node_takes_a_step_and_a_failed_run_harms_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = ::store::Location::SqlCipher {
+            path: folder.path().join("portcullis.db"),
+            key: vec![7; 32].into(),
+        };
+        let store = ::store::Store::open(&location).await.unwrap();
+        let node = |environment: &str| Schedule {
+            every: 3_600,
+            environment: environment.to_owned(),
+            reports: Reports::of(store.clone()),
+            read_again: Arc::new(|| Err(CommandError::failed("nothing to read"))),
+        };
+        let (one, other, elsewhere) = (node("production"), node("production"), node("staging"));
+        assert!(one.is_ours_now().await);
+        assert!(!other.is_ours_now().await && !one.is_ours_now().await);
+        assert!(elsewhere.is_ours_now().await, "another environment has a step of its own");
+        one.run().await;
+        assert!(store.report_environments().await.unwrap().is_empty(), "an event, and no report");
+        store.close().await;
     }
 
     #[test]

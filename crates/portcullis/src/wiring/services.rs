@@ -1,10 +1,10 @@
 //! Starting and stopping: store, identity, gateway, operations, and the tasks that carry them.
 
 use super::changes::{Feed, Heard};
+use super::console;
 use super::databases::{self, Purpose, STORE};
 use super::examination::{self, Examination, Eye};
 use super::legacy_keys::{KEY_USES, KeysInStore, record_uses};
-use super::console;
 use super::listening::{Addresses, Listeners, serve_on_every_core};
 use super::reports::Reports;
 use super::schedule::{self, ReadAgain, Schedule};
@@ -182,16 +182,15 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         running.threads = serve_on_every_core(&gateway, address, &shutdown)?;
     }
     if let (Some(listener), Some(identity)) = (listeners.identity, &identity) {
-        let console =
-            reports.clone().and_then(|reports| console::console(configuration, reports, identity));
+        let console = reports.clone().and_then(|reports| console::console(configuration, reports, identity));
         let mut router = identity.router();
         if let Some(console) = console {
             router = router.merge(console.router());
         }
         running.run(serving::serve(listener, router, plan.tls, shutdown.clone()));
     }
-    let scheduled = schedule(configuration)?.zip(plan.read_again).zip(reports.clone());
-    if let Some(((every, read_again), reports)) = scheduled {
+    let every = schedule::every(configuration).unwrap_or_default();
+    if let (Some(every), Some(read_again), Some(reports)) = (every, plan.read_again, reports.clone()) {
         let environment = configuration.environment.to_string();
         let schedule = Schedule { every, environment, reports, read_again };
         running.run(schedule.follow(shutdown.clone()));
@@ -223,20 +222,6 @@ fn postman(configuration: &Configuration) -> Result<Arc<dyn Postman>, CommandErr
     };
     let postman = SmtpPostman::new(&mail).map_err(|fault| CommandError::usage(fault.to_string()))?;
     Ok(Arc::new(postman))
-}
-
-/// `[audit] schedule` in seconds.
-fn schedule(configuration: &Configuration) -> Result<Option<i64>, CommandError> {
-    let Some(every) = configuration.file.audit.as_ref().and_then(|audit| audit.schedule) else {
-        return Ok(None);
-    };
-    if every.seconds() < schedule::SHORTEST {
-        return Err(CommandError::usage(format!(
-            "audit.schedule is below {} s: an audit asks real questions; write \"6h\", say",
-            schedule::SHORTEST
-        )));
-    }
-    Ok(Some(every.seconds()))
 }
 
 async fn deliver_mail(identity: Identity, postman: Arc<dyn Postman>, shutdown: Shutdown) {
