@@ -206,7 +206,9 @@ impl Repository {
     /// The oldest commit that brings or removes an object, abbreviated.
     pub(crate) fn commit_of(&self, object: &str) -> Option<String> {
         let find = format!("--find-object={object}");
-        let lines = self.lines(&["log", "--topo-order", "--all", "--reflog", "-m", "-s", "--format=%h", &find]).ok()?;
+        let lines = self
+            .lines(&["log", "--topo-order", "--all", "--reflog", "-m", "-s", "--format=%h", &find])
+            .ok()?;
         lines.last().cloned()
     }
 
