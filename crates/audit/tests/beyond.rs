@@ -1,8 +1,6 @@
 //! What is beyond the document: a sound world passes each measure, one that lacks just that defence fails it, and where the
 //! auditor may not look it is not proven. Each claim's own three cases stand beside its measure.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod ask;
 mod world;
 
