@@ -500,4 +500,54 @@ mod tests {
         let answers = observe(&nobody, &locks, "test", NOW).await;
         assert_eq!(judge_current(&locks, &answers, 0, NOW).verdict, Verdict::NotProven);
     }
+
+    /// Answers each request with what stands for the end of its path, else 404.
+    async fn registry(pages: &'static [(&'static str, &'static str)]) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = vec![0; 4096];
+                let length = stream.read(&mut head).await.unwrap_or(0);
+                let head = String::from_utf8_lossy(&head[..length]).into_owned();
+                let path = head.split(' ').nth(1).unwrap_or_default();
+                let page = pages.iter().find(|(end, _)| path.ends_with(end)).map(|(_, page)| *page);
+                let (status, page) = page.map_or(("404 Not Found", ""), |page| ("200 OK", page));
+                let length = page.len();
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{page}"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn registries_are_asked_over_http() {
+        let url = registry(&[
+            ("/se/rd/serde", r#"{"vers": "1.0.0", "yanked": false, "pubtime": "1970-01-01T00:00:00Z"}"#),
+            ("/@a%2fb", r#"{"versions": {"1.0.0": {}}, "time": {"1.0.0": "1970-01-01T00:00:00Z"}}"#),
+            ("/flask/json", r#"{"releases": {"1.0": [{"upload_time_iso_8601": "1970-01-01T00:00:00Z"}]}}"#),
+        ])
+        .await;
+        let config = Dependencies {
+            registry: Some(url.clone()),
+            npm: url.clone(),
+            pypi: url,
+            ..Dependencies::default()
+        };
+        let mut all = locks(Registry::Crates, "serde", "1.0.0");
+        for (registry, name) in [(Registry::Npm, "@a/b"), (Registry::Pypi, "flask")] {
+            all.direct.insert(Package::new(registry, name, "1.0"));
+        }
+        let answers = observe(&config, &all, "test", NOW).await;
+        assert!(answers.len() == 3 && answers.values().all(Result::is_ok), "{answers:?}");
+        assert_eq!(judge_current(&all, &answers, 30 * DAY, NOW).verdict, Verdict::Pass);
+        // One that the registry does not know is not current, it is unknown.
+        all.direct.insert(Package::new(Registry::Npm, "unheard-of", "1.0.0"));
+        let answers = observe(&config, &all, "test", NOW).await;
+        assert_eq!(judge_current(&all, &answers, 30 * DAY, NOW).verdict, Verdict::NotProven);
+    }
 }
