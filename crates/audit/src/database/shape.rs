@@ -35,11 +35,48 @@ pub(crate) fn shape(value: &[u8]) -> Shape {
         let parts: Vec<&str> = rest.split('$').collect();
         return phc(&parts).unwrap_or(Shape::Other);
     }
+    if let Some(shape) = framework(text) {
+        return shape;
+    }
     let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if hexadecimal && DIGESTS.contains(&(text.len() / 2)) && text.len() % 2 == 0 {
         return Shape::Bare(text.len() / 2);
     }
     Shape::Other
+}
+
+/// As Django and Werkzeug write them; both hash the salt's own characters.
+fn framework(text: &str) -> Option<Shape> {
+    // `argon2$argon2id$v=19$…`, `bcrypt_sha256$$2b$12$…`: Django's name, and then the usual form.
+    for prefix in ["argon2", "bcrypt_sha256$", "bcrypt$"] {
+        if let Some(rest) = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('$')) {
+            return phc(&rest.split('$').collect::<Vec<_>>());
+        }
+    }
+    let parts: Vec<&str> = text.split('$').collect();
+    let (format, floor, salt) = match parts.as_slice() {
+        ["pbkdf2_sha256", rounds, salt, _] => ("pbkdf2-sha256", rounds.parse::<u64>().ok()? >= 600_000, salt),
+        ["pbkdf2_sha1", rounds, salt, _] => ("pbkdf2-sha1", rounds.parse::<u64>().ok()? >= 1_300_000, salt),
+        [method, salt, _] => match method.split(':').collect::<Vec<_>>().as_slice() {
+            ["pbkdf2", "sha256", rounds] => ("pbkdf2-sha256", rounds.parse::<u64>().ok()? >= 600_000, salt),
+            ["pbkdf2", "sha512", rounds] => ("pbkdf2-sha512", rounds.parse::<u64>().ok()? >= 210_000, salt),
+            ["scrypt", n, r, p] => {
+                let (n, r, p) = (n.parse::<u64>().ok()?, r.parse::<u64>().ok()?, p.parse::<u64>().ok()?);
+                ("scrypt", r >= 8 && SCRYPT.iter().any(|(ln, least)| n >= 1 << ln && p >= *least), salt)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(match (floor, salt.len()) {
+        (false, _) => {
+            Shape::Weak { why: format!("{format} below OWASP's floor"), salt: Some((*salt).into()) }
+        }
+        (true, ..16) => {
+            Shape::Weak { why: format!("{format} with a salt under 16 bytes"), salt: Some((*salt).into()) }
+        }
+        (true, _) => Shape::Strong { format, salt: (*salt).into() },
+    })
 }
 
 fn phc(parts: &[&str]) -> Option<Shape> {
@@ -230,6 +267,16 @@ mod tests {
         assert!(weak(&format!("$scrypt$ln=15,r=8,p=1${SALT}$aGFzaA")));
         assert!(weak(&format!("$pbkdf2-sha256$i=599999${SALT}$aGFzaA")));
         assert!(weak("$1$abcdefgh$hash"));
+        // Django's and Werkzeug's.
+        assert!(strong("pbkdf2_sha256$870000$4ZnAbCdEfGhIjKlMnOpQrS$aGFzaGhhc2g="));
+        assert!(weak("pbkdf2_sha256$260000$4ZnAbCdEfGhIjKlMnOpQrS$aGFzaGhhc2g="));
+        assert!(strong(&format!("argon2$argon2id$v=19$m=102400,t=2,p=8${SALT}$aGFzaA")));
+        assert!(strong("bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ01234"));
+        assert!(weak("scrypt:32768:8:1$AbCdEfGhIjKlMnOp$00ff"), "Werkzeug's own default is below the floor");
+        assert!(strong("scrypt:131072:8:1$AbCdEfGhIjKlMnOp$00ff"));
+        assert!(strong("pbkdf2:sha256:1000000$AbCdEfGhIjKlMnOp$00ff"));
+        assert!(weak("pbkdf2:sha256:1000000$AbCdEfGh$00ff"));
+        assert_eq!(shape(b"a$b$c"), Shape::Other);
         assert_eq!(shape(b"5f4dcc3b5aa765d61d8327deb882cf99"), Shape::Bare(16));
         assert_eq!(shape(b"5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"), Shape::Bare(20));
         assert_eq!(shape(&[0xff; 32]), Shape::Bare(32));
