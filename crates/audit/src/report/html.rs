@@ -26,7 +26,7 @@ pub enum Sharing {
 }
 
 /// Around the pictures' own style.
-const STYLE: &str = "*{box-sizing:border-box}html{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);margin:0}\
+const STYLE: &str = "*{box-sizing:border-box}html{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);margin:0;overflow-wrap:anywhere}\
 main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.2rem;margin:2.5rem 0 .75rem}h3{font-size:1rem;margin:0;font-weight:600}\
 p{margin:.25rem 0}.quiet,dt{color:var(--quiet)}.sum{font-size:1.15rem;font-weight:600;margin:.75rem 0}.stale{border:2px solid var(--fails);padding:.5rem .75rem;color:var(--fails);font-weight:600}\
 article{border:1px solid var(--line);border-left-width:.4rem;border-radius:.3rem;padding:.75rem 1rem;margin:.75rem 0}\

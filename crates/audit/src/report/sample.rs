@@ -42,7 +42,13 @@ pub(crate) fn report() -> Report {
         "The JWT expires after X minutes.",
         vec![
             claim(
-                Claim::pass("the_lifetime_is_bounded", vec![Evidence::http("900 s were promised and found")]),
+                Claim::pass(
+                    "the_lifetime_is_bounded",
+                    vec![Evidence::http(format!(
+                        "900 s were found at https://api.internal.example/{}",
+                        "long".repeat(40)
+                    ))],
+                ),
                 "a token lives no longer than configured",
                 &["V9.2.1"],
                 &[613],
