@@ -234,6 +234,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
         #[test]
         fn nothing_changes_but_boxes_and_our_evidence(text in markdown()) {
             let written = Document::parse(&text).render(&report(0), &[], 0);
