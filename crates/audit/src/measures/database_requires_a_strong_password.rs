@@ -67,19 +67,9 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &["V13.2.2"],
         &[250, 269],
     ),
-    claimed("file_is_ciphertext", "the database's file is ciphertext", &["V11.3.2"], &[311]),
-    claimed(
-        "without_a_key_is_refused",
-        "the database's file does not open without a key",
-        &["V11.3.3"],
-        &[311],
-    ),
-    claimed(
-        "with_a_wrong_key_is_refused",
-        "the database's file does not open with a wrong key",
-        &["V11.3.3"],
-        &[311],
-    ),
+    claimed("file_is_ciphertext", "the database's file is ciphertext", &[], &[311]),
+    claimed("without_a_key_is_refused", "the database's file does not open without a key", &[], &[311]),
+    claimed("with_a_wrong_key_is_refused", "the database's file does not open with a wrong key", &[], &[311]),
     claimed(
         "file_is_its_owners_alone",
         "nobody but its owner can read the database's file",

@@ -73,7 +73,7 @@ pub(crate) const CLAIMS: &[Claimed] = &[
     claimed(
         "nobody_gives_himself_rights",
         "members that nobody asked for change nothing, and no secret is shown",
-        &["V15.3.3", "V15.3.1", "V8.2.3"],
+        &["V15.3.3", "V15.3.1"],
         &[915, 213],
     ),
     claimed("a_token_in_an_address_is_not_taken", "a token in the query is not taken", &["V14.2.1"], &[598]),

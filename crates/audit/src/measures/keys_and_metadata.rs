@@ -283,7 +283,7 @@ async fn observe(world: &World) -> Tried {
         Ok(token) => Ok(Given {
             status: 200,
             scope: token.scopes.iter().cloned().collect::<Vec<_>>().join(" "),
-            audiences: token.claims.as_ref().and_then(|claims| audiences(claims)),
+            audiences: token.claims.as_ref().and_then(audiences),
         }),
         Err(why) => Err(why),
     };

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn each_rule_has_a_claim_of_its_own() {
         assert!(judge(&sound()).iter().all(|claim| claim.verdict == Pass));
-        for at in 0..CLAIMS.len() {
+        for (at, own) in CLAIMS.iter().enumerate() {
             let (mut seen, mut silent) = (sound(), sound());
             for (_, _, status) in seen.refused.iter_mut().filter(|(claim, ..)| *claim == at) {
                 *status = Some(201);
@@ -237,7 +237,7 @@ mod tests {
                 .filter(|claim| claim.verdict == Fail)
                 .map(|claim| claim.id)
                 .collect();
-            assert_eq!(failed, [CLAIMS[at].id]);
+            assert_eq!(failed, [own.id]);
             silent.refused.retain(|(claim, ..)| *claim != at);
             silent.taken.retain(|(claim, ..)| *claim != at);
             assert_eq!(judge(&silent)[at].verdict, NotProven);

@@ -29,7 +29,7 @@ pub(crate) const CLAIMS: &[Claimed] = &[
     claimed(
         "no_password_is_stored_in_clear",
         "no value of the databases is a password in clear or in a form that can be turned back",
-        &["V14.2.4"],
+        &[],
         &[256, 312],
     ),
     claimed(
@@ -42,13 +42,13 @@ pub(crate) const CLAIMS: &[Claimed] = &[
     claimed(
         "a_new_password_is_stored_nowhere",
         "the password of a user who just signed up stands in no value, in no spelling",
-        &["V14.2.4"],
+        &[],
         &[256, 532],
     ),
     claimed(
         "a_reset_token_is_stored_nowhere",
         "the token of a reset link that is still good stands in no value, in no spelling",
-        &["V14.2.4"],
+        &[],
         &[640, 312],
     ),
 ];
