@@ -112,7 +112,12 @@ fn changes(report: &Report) -> String {
     for drift in &report.drift {
         let said = match drift.change {
             // Said above, with those that an older report knows of.
-            Change::Regressed if report.regressions.iter().any(|said| said.measure == drift.measure && said.claim == drift.claim) => {
+            Change::Regressed
+                if report
+                    .regressions
+                    .iter()
+                    .any(|said| said.measure == drift.measure && said.claim == drift.claim) =>
+            {
                 continue;
             }
             Change::Regressed => "worse than before",
