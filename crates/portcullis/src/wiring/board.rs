@@ -422,11 +422,9 @@ mod tests {
         assert_eq!(marks(2), [Mark::NotMeasured, Mark::NotMeasured]);
         assert_eq!(shown.lines[0].text, "Passwords are hashed.");
         assert_eq!(shown.lines[0].cells[0].at, Some(1_000));
-        assert_eq!(
-            shown.lines[0].cells[0].measures[0].history.as_deref(),
-            Some("1"),
-            "only runs that had it"
-        );
+        let history = shown.lines[0].cells[0].measures[0].history.as_deref();
+        assert_eq!(history, Some("1 of 2, first 1970-01-01T00:00:00Z"));
+        assert_eq!(shown.environments[0].history.as_deref(), Some("2 runs"));
         assert!(shown.environments[1].stale && !shown.environments[0].stale);
         assert_eq!(shown.environments[0].digest, "ab01");
         let drift = &shown.environments[0].drift;
@@ -440,8 +438,8 @@ mod tests {
         let one_alone =
             [told("a", 0, &[(A9, Verdict::Pass)], &[]), told("b", 0, &[(G2, Verdict::Waived)], &[])];
         let apart = of(&one_alone, None, &NO_PICTURES, 0);
-        assert_eq!(apart.lines[0].cells[0].mark, Mark::SetAside, "{:?}", apart.lines);
-        assert_eq!(apart.lines[0].cells[1].evidence, "was not in this run");
+        assert_eq!(apart.lines[0].cells[1].mark, Mark::SetAside, "{:?}", apart.lines);
+        assert_eq!(apart.lines[0].cells[0].evidence, "was not in this run");
     }
 
     #[test]
