@@ -1,7 +1,6 @@
 //! What the matrix of endpoints shows beside the token itself: paths written otherwise, ID tokens, other users' objects, and
 //! whether document, rules, scopes and grants agree; and the foreign issuer that users may live at.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 
