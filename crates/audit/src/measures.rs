@@ -46,7 +46,8 @@ pub(crate) use refusal::drawn;
 /// The one claim of a measure that could not be tried, since nobody is there.
 const ANSWERS: &str = "the_server_answers";
 /// What any measure can claim.
-pub(crate) const ANY: &[Claimed] = &[claimed(ANSWERS, "somebody answers at the target and at the issuer", &[], &[])];
+pub(crate) const ANY: &[Claimed] =
+    &[claimed(ANSWERS, "somebody answers at the target and at the issuer", &[], &[])];
 
 /// The contract's ids, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,12 +8,12 @@ mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use console::Console;
-pub use document::{AuditCommand, AuditInit};
 pub use database::{Backup, Database, One, Probe, Restore};
+pub use document::{AuditCommand, AuditInit};
 pub use nouns::{Api, App, Key, Role, SigningKeys, User};
-pub use verify::Verify;
 use std::net::IpAddr;
 use std::path::PathBuf;
+pub use verify::Verify;
 
 /// Identity server, gateway and auditor of a web backend, in one binary.
 #[derive(Parser, Debug)]

@@ -82,7 +82,11 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
     }
     let bytes = match &arguments.from {
         Some(file) if earlier.is_none() => read_text(file)?,
-        Some(_) => json::render(&report),
+        Some(_) => {
+            // It says more than what was signed: it is a report of its own now, which nobody signed.
+            report.signature = None;
+            json::render(&report)
+        }
         None => kept(configuration, &mut report, signing_key.as_ref()),
     };
     // Parts of an audit would hide on the board what the whole one saw.
@@ -177,7 +181,9 @@ async fn self_test(as_json: bool) -> ExitCode {
 fn key(place: &Where, environment: &Environment) -> Result<(), CommandError> {
     let installation = Installation::find(place, environment)?;
     let key = evidence::key(&installation.configuration)?.ok_or_else(|| {
-        CommandError::usage("there is no key: configure [audit] state, where one is made, or [audit] signing_key_file")
+        CommandError::usage(
+            "there is no key: configure [audit] state, where one is made, or [audit] signing_key_file",
+        )
     })?;
     print(&format!("{}\n", key.public().json()));
     Ok(())
@@ -207,8 +213,7 @@ async fn looked(
 }
 
 fn read_text(file: &std::path::Path) -> Result<String, CommandError> {
-    std::fs::read_to_string(file)
-        .map_err(|error| CommandError::usage(format!("{}: {error}", file.display())))
+    std::fs::read_to_string(file).map_err(|error| CommandError::usage(format!("{}: {error}", file.display())))
 }
 
 fn read_report(file: &std::path::Path) -> Result<Report, CommandError> {

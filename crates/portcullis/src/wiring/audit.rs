@@ -8,8 +8,8 @@ use crate::config::value::Span;
 use crate::config::{Configuration, Environment};
 use crate::wiring::installation::Installation;
 use audit::config::{
-    Access, Attested, Caller, ClientCredentials, Config, Database, Granted, Lifetime, Location, Mode, Railway, Route,
-    Session, Stewardship, UserCredentials,
+    Access, Attested, Caller, ClientCredentials, Config, Database, Granted, Lifetime, Location, Mode,
+    Railway, Route, Session, Stewardship, UserCredentials,
 };
 use policy::{CallerKind, Requirement, RuleSource, ScopeSet};
 use std::collections::BTreeMap;
