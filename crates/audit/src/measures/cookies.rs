@@ -78,9 +78,8 @@ fn judge(surface: &Surface) -> Vec<Claim> {
                 found.push(Found::when(rule(&cookie), Evidence::http(what)));
             }
         }
-        if surface.seen.is_empty() {
-            found.extend(surface.silent.iter().map(|why| Found::Unclear(Evidence::http(why.clone()))));
-        }
+        // What did not answer may have set one.
+        found.extend(surface.silent.iter().map(|why| Found::Unclear(Evidence::http(why.clone()))));
         tally::claim(id.id, found, &nothing, remedy)
     };
     vec![
@@ -136,8 +135,11 @@ mod tests {
         let long = format!("__Host-s={}; Path=/; Secure; HttpOnly; SameSite=Lax", "x".repeat(5000));
         assert_eq!(verdicts(&long)[4], Fail);
         assert_eq!(verdicts("s=; Max-Age=0"), [NotApplicable; 5], "a cookie that is taken back");
-        let silent = Surface { seen: Vec::new(), silent: vec!["GET /: refused".into()] };
+        let mut silent = Surface { seen: Vec::new(), silent: vec!["GET /: refused".into()] };
         assert!(judge(&silent).iter().all(|claim| claim.verdict == NotProven));
+        let answer = answer_of(200, &[("set-cookie", sound)], "");
+        silent.seen.push(Seen::new("POST /login", Kind::Token, answer));
+        assert!(judge(&silent).iter().all(|claim| claim.verdict == NotProven), "one of two is silent");
     }
 
     #[test]

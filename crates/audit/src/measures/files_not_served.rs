@@ -9,7 +9,7 @@ use crate::measures::claimed::{Claimed, claimed};
 use crate::measures::tally::{self, Found};
 use crate::report::Claim;
 use crate::world::World;
-use crate::world::http::{Answer, Probe, Sent};
+use crate::world::http::{Answer, Point, Probe, Sent, Unreachable};
 use crate::world::surface::{Kind, Surface};
 
 /// What it can claim.
@@ -109,6 +109,10 @@ const INNARDS: [&str; 22] = [
     "werkzeug debugger",
 ];
 
+/// What the listing of a folder begins with: nginx and Apache, Python, Express, Jetty, IIS.
+const LISTINGS: [&str; 5] =
+    ["index of", "directory listing for", "listing directory", "<title>directory: ", "[to parent directory]"];
+
 /// One path at one origin, or a method.
 struct Tried {
     claim: usize,
@@ -161,7 +165,7 @@ async fn observe(world: &World, surface: &Surface, base: String) -> (Origin, Vec
         probes.push(Probe::new("GET", format!("{base}{path}")));
     }
     for folder in ["/static/", "/assets/", "/uploads/", "/files/"] {
-        tried.push((4, format!("GET {base}{folder}"), "index of"));
+        tried.push((4, format!("GET {base}{folder}"), ""));
         probes.push(Probe::new("GET", format!("{base}{folder}")));
     }
     tried.push((6, format!("TRACE {base}/"), ""));
@@ -169,7 +173,10 @@ async fn observe(world: &World, surface: &Surface, base: String) -> (Origin, Vec
     tried.push((7, format!("PORTCULLIS {base}/"), ""));
     probes.push(Probe::new("PORTCULLIS", format!("{base}/")));
     let mut sent = world.http.send_all(probes).await.into_iter();
-    let missing = sent.next().unwrap_or_else(|| Err(crate::world::http::Unreachable("not asked".into())));
+    // Behind all of them once more: what went down in between has refused none of them.
+    let again =
+        world.http.send(Probe::new("GET", format!("{base}/portcullis-audit-{}-again.txt", world.id))).await;
+    let missing = sent.next().unwrap_or_else(|| Err(Unreachable("not asked".into(), Point::NotSent)));
     let tried = tried
         .into_iter()
         .zip(sent)
@@ -182,8 +189,14 @@ async fn observe(world: &World, surface: &Surface, base: String) -> (Origin, Vec
             seen.answer.status < 300
                 && (seen.name.contains(&base) || (seen.kind == Kind::Private && base == world.config.target))
         })
-        .map(|seen| format!("{} got {}", seen.name, seen.answer.status));
+        .map(|seen| format!("{} got {}", seen.name, seen.answer.status))
+        .filter(|_| still(&missing, &again));
     (Origin { base, missing, control }, tried)
+}
+
+/// Whether a path that is not there gets the same answer as before.
+fn still(missing: &Sent, again: &Sent) -> bool {
+    matches!((missing, again), (Ok(missing), Ok(again)) if missing.status == again.status && again.status < 500)
 }
 
 fn judge(origins: &[Origin], all: &[Vec<Tried>]) -> Vec<Claim> {
@@ -214,7 +227,7 @@ fn shown(origin: &Origin, tried: &Tried) -> Found {
     let answer = match &tried.sent {
         Ok(answer) => answer,
         // An odd request may be answered by ending the connection; that serves nothing either.
-        Err(why) if origin.control.is_some() && tried.claim >= 5 && !why.0.contains("no answer within") => {
+        Err(why) if origin.control.is_some() && tried.claim >= 5 && why.is_closed() => {
             return Found::Good(Evidence::http(format!("{}: {why}", tried.what)));
         }
         Err(why) => return Found::Unclear(Evidence::http(format!("{}: {why}", tried.what))),
@@ -222,13 +235,17 @@ fn shown(origin: &Origin, tried: &Tried) -> Found {
     let evidence = Evidence::http(format!("{}: {}", tried.what, answer.status)).shown(&answer.transcript);
     let served = (200..300).contains(&answer.status) && !same(answer, origin.missing.as_ref().ok());
     let content = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
-    let marked = tried.mark.is_empty() || content.contains(tried.mark);
+    let marked = match tried.claim {
+        4 => LISTINGS.iter().any(|mark| content.contains(mark)),
+        _ => tried.mark.is_empty() || content.contains(tried.mark),
+    };
     match tried.claim {
-        6 | 7 => Found::when(!(200..400).contains(&answer.status), evidence),
+        6 | 7 if (200..400).contains(&answer.status) => Found::Bad(evidence),
+        6 | 7 if !matches!(answer.status, 400 | 403 | 404 | 405 | 501) => Found::Unclear(evidence),
         _ if served && marked => Found::Bad(evidence),
-        // Something is served there, and it is not what was looked for.
-        _ if served => Found::Good(evidence),
-        _ if answer.status == 429 || answer.status >= 502 => Found::Unclear(evidence),
+        // Something is served there; what it is cannot be told.
+        _ if served => Found::Unclear(evidence),
+        0..=5 if answer.status == 429 || answer.status >= 502 => Found::Unclear(evidence),
         _ => match &origin.control {
             Some(control) => Found::Good(evidence.beside(control.clone())),
             None => Found::Unclear(Evidence::http(format!(
@@ -274,7 +291,7 @@ fn innards(surface: &Surface, all: &[Vec<Tried>]) -> Claim {
 mod tests {
     use super::*;
     use crate::verdict::Verdict;
-    use crate::world::http::{Unreachable, answer_of};
+    use crate::world::http::answer_of;
     use crate::world::surface::Seen;
 
     fn origin(control: bool) -> Origin {
@@ -313,10 +330,48 @@ mod tests {
             assert_eq!(verdict(method, "", Ok(answer_of(405, &[], "")), true), Verdict::Pass);
             assert_eq!(verdict(method, "", Ok(answer_of(200, &[], "TRACE / HTTP/1.1")), true), Verdict::Fail);
             assert_eq!(
-                verdict(method, "", Err(Unreachable("no answer within 3 s".into())), true),
+                verdict(method, "", Err(Unreachable("no answer within 3 s".into(), Point::Unanswered)), true),
                 Verdict::NotProven
             );
+            for (point, wanted) in [
+                (Point::Closed, Verdict::Pass),
+                (Point::NotConnected, Verdict::NotProven),
+                (Point::NotSent, Verdict::NotProven),
+            ] {
+                let sent = || Err(Unreachable("connection refused".into(), point));
+                assert_eq!(verdict(method, "", sent(), true), wanted, "{point:?}");
+                assert_eq!(verdict(method, "", sent(), false), Verdict::NotProven, "{point:?}");
+            }
+            for status in [401, 429, 500, 502, 503] {
+                let sent = Ok(answer_of(status, &[], ""));
+                assert_eq!(verdict(method, "", sent, true), Verdict::NotProven, "{status}");
+            }
+            let uncontrolled = Ok(answer_of(405, &[], ""));
+            assert_eq!(verdict(method, "", uncontrolled, false), Verdict::NotProven);
         }
+    }
+
+    #[test]
+    fn a_listing_is_known_by_its_head_and_what_is_neither_is_open() {
+        for (content, wanted) in [
+            ("<h1>Index of /static/</h1>", Verdict::Fail),
+            ("<h1>Directory listing for /static/</h1>", Verdict::Fail),
+            ("<title>listing directory /static/</title>", Verdict::Fail),
+            ("<title>Directory: /static/</title>", Verdict::Fail),
+            ("a page of its own", Verdict::NotProven),
+        ] {
+            assert_eq!(verdict(4, "", Ok(answer_of(200, &[], content)), true), wanted, "{content}");
+        }
+        assert_eq!(verdict(1, "=", Ok(answer_of(200, &[], "a page")), true), Verdict::NotProven);
+    }
+
+    #[test]
+    fn what_went_down_in_between_is_no_control() {
+        let answered = |status| Ok(answer_of(status, &[], ""));
+        assert!(still(&answered(404), &answered(404)));
+        assert!(!still(&answered(404), &answered(503)));
+        assert!(!still(&answered(503), &answered(503)));
+        assert!(!still(&answered(404), &Err(Unreachable("connection refused".into(), Point::NotConnected))));
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! X10: what public advisories fooled other proxies with is tried here, each at endpoints that want a token and without one:
 //! oauth2-proxy (health checks by User-Agent, X-Forwarded-Uri, fragments and queries in allowed routes, underscores in header
 //! names), Envoy and Apache (dots and slashes in disguise), Tomcat behind a proxy (`..;`), Next.js
-//! (x-middleware-subrequest), Traefik (hop-by-hop headers), Symfony (X-Original-URL). Control: the right token is let in there.
+//! (x-middleware-subrequest), Traefik (hop-by-hop headers), Symfony (X-Original-URL). Control: the right token is let in there,
+//! before and after.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use crate::config::Access;
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
 use crate::measures::tally::{self, Found};
@@ -10,6 +15,7 @@ use crate::report::Claim;
 use crate::world::World;
 use crate::world::http::{Credential, Probe, Sent};
 use crate::world::inventory::Endpoint;
+use crate::world::matrix::{self, let_in};
 
 /// What it can claim.
 pub(crate) const CLAIMS: &[Claimed] = &[
@@ -141,7 +147,8 @@ async fn observe(world: &World) -> Vec<Tried> {
     for (at, endpoint) in good.into_iter().chain(other).take(ENDPOINTS) {
         let control = matrix.control(at, endpoint);
         let url = |path: &str| format!("{}{path}", endpoint.base);
-        let mut ask = |claim, what: String, probe: Probe| asked.push((claim, what, probe, control.clone()));
+        let mut ask =
+            |claim, what: String, probe: Probe| asked.push((claim, what, probe, control.clone(), at));
         for (advisory, template) in PATHS {
             if let Some(path) = written(template, &endpoint.path) {
                 ask(0, format!("{advisory}: {} as {path}", endpoint.name()), Probe::new("GET", url(&path)));
@@ -171,13 +178,43 @@ async fn observe(world: &World) -> Vec<Tried> {
             }
         }
     }
-    let probes = asked.iter().map(|(_, _, probe, _)| probe.clone()).collect();
+    let probes = asked.iter().map(|(_, _, probe, _, _)| probe.clone()).collect();
     let sent = world.http.send_all(probes).await;
+    let mut afterwards = BTreeMap::new();
+    for at in asked.iter().map(|(.., at)| *at) {
+        if let (Entry::Vacant(vacant), Some(endpoint)) = (afterwards.entry(at), endpoints.get(at)) {
+            vacant.insert(again(world, endpoint).await);
+        }
+    }
     asked
         .into_iter()
         .zip(sent)
-        .map(|((claim, what, _, control), sent)| Tried { claim, what, sent, control })
+        .map(|((claim, what, _, control, at), sent)| {
+            let control = control.and_then(|control| match afterwards.get(&at) {
+                Some(Err(why)) => Err(why.clone()),
+                _ => Ok(control),
+            });
+            Tried { claim, what, sent, control }
+        })
         .collect()
+}
+
+/// The control once more, behind all attempts: what went down in between has refused none of them.
+async fn again(world: &World, endpoint: &Endpoint) -> Result<(), String> {
+    if endpoint.access == Access::Denied {
+        return Ok(());
+    }
+    let token = matrix::right(world, endpoint).await?;
+    let probe = Probe::new("GET", endpoint.url()).with(Some(token.credential()));
+    still(&world.http.send(probe).await)
+}
+
+fn still(sent: &Sent) -> Result<(), String> {
+    match sent {
+        Ok(answer) if let_in(answer.status) => Ok(()),
+        Ok(answer) => Err(format!("afterwards the right token got {} there", answer.status)),
+        Err(why) => Err(format!("afterwards the right token got no answer there: {why}")),
+    }
 }
 
 fn written(template: &str, path: &str) -> Option<String> {
@@ -211,8 +248,8 @@ fn judge(tried: &[Tried]) -> Vec<Claim> {
 fn shown(tried: &Tried) -> Found {
     let answer = match &tried.sent {
         Ok(answer) => answer,
-        // What cannot be written in a request cannot be asked for either; a closed connection is a refusal.
-        Err(why) if tried.control.is_ok() && !why.0.contains("no answer within") => {
+        // A connection that is closed over a request refuses it; one that never came about shows nothing.
+        Err(why) if tried.control.is_ok() && why.is_closed() => {
             return Found::Good(Evidence::http(format!("{}: {why}", tried.what)));
         }
         Err(why) => return Found::Unclear(Evidence::http(format!("{}: {why}", tried.what))),
@@ -244,7 +281,7 @@ fn shown(tried: &Tried) -> Found {
 mod tests {
     use super::*;
     use crate::verdict::Verdict;
-    use crate::world::http::answer_of;
+    use crate::world::http::{Point, Unreachable, answer_of};
 
     fn verdict(claim: usize, status: u16, headers: &[(&str, &str)], control: bool) -> Verdict {
         let control = if control { Ok("the right token got 200 there".into()) } else { Err("none".into()) };
@@ -266,6 +303,26 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_is_closed_refuses_and_one_that_never_came_shows_nothing() {
+        for (point, control, wanted) in [
+            (Point::Closed, true, Verdict::Pass),
+            (Point::Closed, false, Verdict::NotProven),
+            (Point::NotConnected, true, Verdict::NotProven),
+            (Point::Unanswered, true, Verdict::NotProven),
+            (Point::NotSent, true, Verdict::NotProven),
+        ] {
+            let control =
+                if control { Ok("the right token got 200 there".into()) } else { Err("none".into()) };
+            let sent = Err(Unreachable("connection refused".into(), point));
+            let tried = Tried { claim: 0, what: "x".into(), sent, control };
+            assert_eq!(judge(&[tried])[0].verdict, wanted, "{point:?}");
+        }
+        assert!(still(&Ok(answer_of(200, &[], ""))).is_ok());
+        assert!(still(&Ok(answer_of(503, &[], ""))).is_err());
+        assert!(still(&Err(Unreachable("connection refused".into(), Point::NotConnected))).is_err());
+    }
+
+    #[test]
     fn every_advisory_writes_a_path() {
         for (advisory, template) in PATHS {
             let path = written(template, "/orders/7").unwrap();
@@ -273,6 +330,7 @@ mod tests {
                 path.starts_with('/') && path != "/orders/7" && !path.contains('{'),
                 "{advisory}: {path}"
             );
+            assert!(path.parse::<http::Uri>().is_ok(), "{advisory}: {path} cannot be sent");
         }
         assert_eq!(written("{head}/%3b{last}", "/orders/7").as_deref(), Some("/orders/%3b7"));
     }

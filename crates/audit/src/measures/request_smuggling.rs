@@ -1,7 +1,7 @@
 //! X8: a request whose end can be read in two ways is refused, never answered twice (RFC 9112 sections 6 and 11.2, CWE-444):
 //! two lengths, a disguised Transfer-Encoding, broken chunks, folded or split headers, another host inside, an upgrade that
 //! carries requests of its own. What would be smuggled is a harmless request for a path that is not there. Control: a plain
-//! request on the same connection is answered.
+//! request on the same connection is answered, and otherwise than what is no request.
 
 use futures_util::StreamExt as _;
 
@@ -197,6 +197,11 @@ fn judge(tried: &[Tried]) -> Vec<Claim> {
 fn shown(tried: &Tried) -> Found {
     let heard = &tried.heard;
     let plain = match &heard.control {
+        // What answers so to anything refuses nothing.
+        Ok(status @ (400 | 421 | 429 | 500..)) => {
+            let what = format!("{}: no control: a plain request got {status} too", tried.name);
+            return Found::Unclear(Evidence::http(what));
+        }
         Ok(status) => *status,
         Err(why) => return Found::Unclear(Evidence::http(format!("{}: no control: {why}", tried.name))),
     };
@@ -214,8 +219,10 @@ fn shown(tried: &Tried) -> Found {
     match heard.statuses.as_slice() {
         [_, _, ..] => Found::Bad(evidence),
         [] => Found::when(heard.closed, evidence),
-        [100 | 400 | 405 | 408 | 411 | 413 | 414 | 417 | 421 | 431 | 500..=505] => Found::Good(evidence),
         [101] => Found::Bad(evidence),
+        [400 | 405 | 408 | 411 | 413 | 414 | 417 | 421 | 431 | 501 | 505] => Found::Good(evidence),
+        // Something further on may have stumbled over what was let through, or waits for more of it.
+        [100 | 429 | 500..=599] => Found::Unclear(evidence),
         [200..=299] if tried.name.ends_with("CONNECT") => Found::Bad(evidence),
         [status] if tried.claim == 3 => Found::when(*status >= 400 || *status == plain, evidence),
         [_] if tried.or_closed && heard.closed => Found::Good(evidence),
@@ -267,5 +274,25 @@ mod tests {
         assert_eq!(verdict(5, false, heard(&[404, 500], true)), Verdict::Fail);
         assert_eq!(verdict(5, false, Heard { rest: 7, ..heard(&[404], true) }), Verdict::NotProven);
         assert!(judge(&[]).iter().all(|claim| claim.verdict == Verdict::NotProven));
+    }
+
+    #[test]
+    fn what_answers_the_same_to_everything_refuses_nothing() {
+        for status in [400, 421, 429, 500, 502, 503, 504] {
+            for claim in 0..CLAIMS.len() {
+                let statuses = if claim == 5 { vec![status, status] } else { vec![status] };
+                let heard = Heard { control: Ok(status), ..heard(&statuses, true) };
+                assert_eq!(verdict(claim, true, heard), Verdict::NotProven, "{claim}: {status}");
+            }
+        }
+        for claim in 0..5 {
+            for status in [100, 429, 500, 502, 503, 504] {
+                let verdict = verdict(claim, true, heard(&[status], true));
+                assert_eq!(verdict, Verdict::NotProven, "{claim}: {status}");
+            }
+            for status in [501, 505] {
+                assert_eq!(verdict(claim, false, heard(&[status], true)), Verdict::Pass, "{claim}: {status}");
+            }
+        }
     }
 }

@@ -91,10 +91,8 @@ fn judge(surface: &Surface) -> Vec<Claim> {
             Some(Found::when(good, evidence))
         });
         let silent = surface.silent.iter().map(|why| Found::Unclear(Evidence::http(why.clone())));
-        let found: Vec<Found> = found.collect();
-        // What did not answer says nothing against the rest, but where nothing answered nothing is shown.
-        let found = if surface.seen.is_empty() { silent.collect() } else { found };
-        tally::claim(id.id, found, nothing, remedy)
+        // What did not answer may lack what the rest has.
+        tally::claim(id.id, found.chain(silent), nothing, remedy)
     };
     vec![
         each(&CLAIMS[0], "send X-Content-Type-Options: nosniff always", nosniff),
@@ -237,14 +235,26 @@ fn policy(seen: &Seen) -> Result<String, String> {
         return Err("its policy lets a <base> change every link".into());
     }
     let styles = of("style-src").unwrap_or_default();
-    for (kind, sources) in [("script", &scripts), ("style", &styles)] {
+    let mut all = vec![("script", scripts), ("style", styles)];
+    // Where they stand, these count before the others (CSP 3 section 6.1).
+    for (kind, name) in [
+        ("script", "script-src-elem"),
+        ("script", "script-src-attr"),
+        ("style", "style-src-elem"),
+        ("style", "style-src-attr"),
+    ] {
+        all.extend(directive(&policy, name).map(|sources| (kind, sources)));
+    }
+    for (kind, sources) in &all {
         let nonced = sources.iter().any(|source| source.starts_with("'nonce-") || source.starts_with("'sha"));
         for source in sources {
             let loose = match *source {
                 // A nonce or hash beside it makes browsers ignore it (CSP 3 section 6.7.3.2).
                 "'unsafe-inline'" => !nonced,
-                "'unsafe-eval'" | "*" | "http:" | "https:" | "data:" | "blob:" => true,
-                other => other.starts_with("http://"),
+                "'self'" | "'none'" | "'strict-dynamic'" | "'report-sample'" => false,
+                nonce if nonce.starts_with("'nonce-") || nonce.starts_with("'sha") => false,
+                // Any other keyword, any scheme and any host, unless it is this page's own.
+                other => !is_own(other, seen.origin.as_deref()),
             };
             if loose {
                 return Err(format!("its policy lets in {kind}s by {source}"));
@@ -252,6 +262,15 @@ fn policy(seen: &Seen) -> Result<String, String> {
         }
     }
     Ok(format!("content-security-policy: {policy}"))
+}
+
+/// Whether a source of a policy is the origin of the page itself, with or without a path.
+fn is_own(source: &str, origin: Option<&str>) -> bool {
+    let Some(origin) = origin else { return false };
+    let bare = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    [origin, bare]
+        .into_iter()
+        .any(|own| source.strip_prefix(own).is_some_and(|path| path.is_empty() || path.starts_with('/')))
 }
 
 fn frames(seen: &Seen) -> Result<String, String> {
@@ -433,6 +452,41 @@ mod tests {
             verdict(json(Kind::Open, &loose), "private_answers_are_not_shared"),
             Verdict::NotApplicable
         );
+    }
+
+    #[test]
+    fn a_policy_names_no_source_but_the_pages_own() {
+        for (sources, wanted) in [
+            ("script-src 'self'", Verdict::Pass),
+            ("script-src 'nonce-x' 'strict-dynamic' 'unsafe-inline' 'report-sample'", Verdict::Pass),
+            ("script-src 'sha256-x'", Verdict::Pass),
+            ("script-src https://id.example", Verdict::Pass),
+            ("script-src id.example/js/", Verdict::Pass),
+            ("script-src https://cdn.example", Verdict::Fail),
+            ("script-src cdn.example", Verdict::Fail),
+            ("script-src https://id.example.attacker.example", Verdict::Fail),
+            ("script-src https://*", Verdict::Fail),
+            ("script-src *.example", Verdict::Fail),
+            ("script-src https:", Verdict::Fail),
+            ("script-src data:", Verdict::Fail),
+            ("script-src 'self' 'unsafe-eval'", Verdict::Fail),
+            ("style-src https://fonts.example", Verdict::Fail),
+            ("script-src 'self'; script-src-elem https://cdn.example", Verdict::Fail),
+        ] {
+            let policy = format!("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; {sources}");
+            let seen = page(&[("content-security-policy", &policy)], "").at("https://id.example/reset");
+            assert_eq!(verdict(vec![seen], "pages_run_no_foreign_script"), wanted, "{sources}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_answer_leaves_the_rest_open() {
+        let seen = vec![page(&[], "<form></form>")];
+        let surface = Surface { seen, silent: vec!["GET /a: connection refused".into()] };
+        assert!(judge(&surface).iter().all(|claim| claim.verdict == Verdict::NotProven));
+        let seen = vec![page(&[("x-content-type-options", "")], "")];
+        let surface = Surface { seen, silent: vec!["GET /a: connection refused".into()] };
+        assert_eq!(judge(&surface)[0].verdict, Verdict::Fail);
     }
 
     #[test]

@@ -332,7 +332,7 @@ fn plain(secure: &[&Seen]) -> Claim {
 mod tests {
     use super::*;
     use crate::verdict::Verdict::{Fail, NotApplicable, NotProven, Pass};
-    use crate::world::http::{Unreachable, answer_of};
+    use crate::world::http::{Point, Unreachable, answer_of};
     use crate::world::surface::{Kind, Seen as Answered};
 
     fn sound() -> Seen {
@@ -344,7 +344,7 @@ mod tests {
         };
         let refused =
             [Offer::Tls10, Offer::Tls11, Offer::WithoutForwardSecrecy].map(|offer| (offer, Ok(false)));
-        let nobody = || Err(Unreachable("connection refused".into()));
+        let nobody = || Err(Unreachable("connection refused".into(), Point::NotConnected));
         Seen {
             base: "https://api.example.com".into(),
             https: true,

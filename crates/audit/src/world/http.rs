@@ -194,9 +194,30 @@ pub(crate) fn answer_of(status: u16, headers: &[(&str, &str)], body: &str) -> An
     Answer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()), transcript }
 }
 
-/// No answer came.
+/// No answer came: why in words, and at what point.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unreachable(pub(crate) String);
+pub(crate) struct Unreachable(pub(crate) String, pub(crate) Point);
+
+/// At what point an exchange ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// Nothing was sent: it cannot be written as a request.
+    NotSent,
+    /// No connection, or none that is trusted: nobody has seen the request.
+    NotConnected,
+    /// The request was sent, and the other side ended the connection without an answer.
+    Closed,
+    /// The request was sent and no answer came in time, or one that cannot be read.
+    Unanswered,
+}
+
+impl Unreachable {
+    /// Whether the server took the connection and ended it over what was sent: a refusal, where a control shows that it
+    /// answers otherwise.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.1 == Point::Closed
+    }
+}
 
 impl std::fmt::Display for Unreachable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -286,7 +307,10 @@ impl Http {
         self.sent.fetch_add(1, Ordering::Relaxed);
         match tokio::time::timeout(self.patience, self.exchange(probe)).await {
             Ok(sent) => sent,
-            Err(_) => Err(Unreachable(format!("no answer within {} s", self.patience.as_secs()))),
+            Err(_) => {
+                let why = format!("no answer within {} s", self.patience.as_secs());
+                Err(Unreachable(why, Point::Unanswered))
+            }
         }
     }
 
@@ -300,7 +324,8 @@ impl Http {
 
     async fn exchange(&self, probe: Probe) -> Sent {
         let printed = probe.printed();
-        let cannot = |_| Unreachable(format!("{} cannot be sent", without_query(&probe.url)));
+        let unsent = |what: &str| Unreachable(format!("{what} cannot be sent"), Point::NotSent);
+        let cannot = |_| unsent(without_query(&probe.url));
         let (content_type, body) =
             probe.body.clone().map_or((None, Bytes::new()), |(kind, body)| (Some(kind), body));
         let mut request = Request::builder()
@@ -319,8 +344,7 @@ impl Http {
             headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         for (name, value) in &probe.headers {
-            let value = HeaderValue::from_str(value)
-                .map_err(|_| Unreachable(format!("header {name} cannot be sent")))?;
+            let value = HeaderValue::from_str(value).map_err(|_| unsent(&format!("header {name}")))?;
             // A second User-Agent would be another finding than the one that is looked for.
             if *name == http::header::USER_AGENT {
                 headers.insert(name, value);
@@ -330,11 +354,14 @@ impl Http {
         }
         if let Some(credential) = &probe.credential {
             let mut value = HeaderValue::from_str(credential.value.expose_secret())
-                .map_err(|_| Unreachable(format!("header {} cannot be sent", credential.header)))?;
+                .map_err(|_| unsent(&format!("header {}", credential.header)))?;
             value.set_sensitive(true);
             headers.append(&credential.header, value);
         }
-        let response = self.client.request(request).await.map_err(|error| Unreachable(reason(&error)))?;
+        let response = self.client.request(request).await.map_err(|error| {
+            let point = if error.is_connect() { Point::NotConnected } else { point(&error) };
+            Unreachable(reason(&error), point)
+        })?;
         let (head, body) = response.into_parts();
         // A body that is too long or breaks off is as good as none: the status has arrived.
         let body = Limited::new(body, self.maximum_body)
@@ -367,6 +394,23 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
         innermost = source;
     }
     innermost.to_string().to_lowercase()
+}
+
+/// At what point an exchange on a connection ended.
+fn point(error: &(dyn std::error::Error + 'static)) -> Point {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let broken = error.downcast_ref::<std::io::Error>().is_some_and(|error| {
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+        });
+        // hyper's own error of an answer that never began; its type cannot be named from here.
+        if broken || error.to_string() == "connection closed before message completed" {
+            return Point::Closed;
+        }
+        cause = error.source();
+    }
+    Point::Unanswered
 }
 
 pub(crate) fn tls(authority: Option<&[u8]>) -> rustls::ClientConfig {
@@ -408,6 +452,30 @@ mod tests {
         }
         assert_eq!(pace.take(now), Duration::from_secs(1) / A_SECOND);
         assert_eq!(pace.take(now + Duration::from_secs(60)), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_closed_connection_is_told_from_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let http = Http::new("test".into(), None);
+        let ask = || http.send(Probe::new("GET", format!("http://{address}/")));
+        let server = async {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            for answer in [&b""[..], b"what?\r\n\r\n"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _read = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(answer).await.unwrap();
+            }
+        };
+        let client = async { (ask().await.unwrap_err(), ask().await.unwrap_err()) };
+        let ((closed, odd), ()) = tokio::join!(client, server);
+        assert!(closed.is_closed(), "{closed:?}");
+        assert_eq!(odd.1, Point::Unanswered, "{odd:?}");
+        drop(listener);
+        assert_eq!(ask().await.unwrap_err().1, Point::NotConnected);
+        let unsent = http.send(Probe::new("GET", "http://a b/")).await.unwrap_err();
+        assert_eq!(unsent.1, Point::NotSent);
     }
 
     #[test]

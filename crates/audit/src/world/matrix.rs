@@ -164,7 +164,7 @@ pub(crate) async fn observe(world: &World) -> Matrix {
 }
 
 fn unsent() -> Sent {
-    Err(crate::world::http::Unreachable("not sent".into()))
+    Err(crate::world::http::Unreachable("not sent".into(), crate::world::http::Point::NotSent))
 }
 
 async fn plan(world: &World, at: usize, endpoint: &Endpoint, planned: &mut Vec<Planned>) {

@@ -10,8 +10,12 @@ use crate::world::http::{PATIENCE, tls};
 
 /// How long a connection must be silent to be taken for done.
 const SILENCE: Duration = Duration::from_millis(400);
+/// How long a connection may be listened to, however much it has to say.
+const LISTENING: Duration = Duration::from_secs(10);
 /// The most that is read of one connection.
 const MAXIMUM: usize = 512 * 1024;
+/// The most answers that are counted on one connection: two already say all.
+const MOST_ANSWERS: usize = 16;
 
 /// What came back on one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,27 +99,42 @@ fn unheard(why: String) -> Heard {
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, plain: &str, bytes: &[u8]) -> Heard {
     let mut first = Vec::new();
     let mut control = Err("the plain request was not answered".to_owned());
-    if stream.write_all(plain.as_bytes()).await.is_ok() {
+    let plainly = async {
+        stream.write_all(plain.as_bytes()).await.ok()?;
         while first.len() < MAXIMUM {
             let mut buffer = [0; 8192];
-            let Ok(Ok(count)) = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await else { break };
-            let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
-            first.extend_from_slice(read);
+            let count = stream.read(&mut buffer).await.ok()?;
+            first.extend_from_slice(buffer.get(..count).filter(|read| !read.is_empty())?);
             if let (statuses, 0) = answers(&first, false)
                 && let Some(status) = statuses.first()
             {
-                control = Ok(*status);
-                break;
+                return Some(*status);
             }
         }
+        None
+    };
+    // A time for all of it: a server that sends one byte a second has not answered either.
+    if let Ok(Some(status)) = tokio::time::timeout(PATIENCE, plainly).await {
+        control = Ok(status);
     }
     if control.is_err() {
         return Heard { control, statuses: Vec::new(), closed: true, rest: first.len() };
     }
     let mut heard = Vec::new();
-    // A server may answer and close before it has read everything; what it said is read all the same.
-    let mut closed = stream.write_all(bytes).await.is_err();
-    let _flushed = stream.flush().await;
+    let sending = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    // A server may answer and close before it has read everything, or stop reading; what it said is read all the same.
+    let mut closed = matches!(tokio::time::timeout(PATIENCE, sending).await, Ok(Err(_)));
+    let listening = listen(&mut stream, &mut heard);
+    closed |= tokio::time::timeout(LISTENING, listening).await.unwrap_or(false);
+    let (statuses, rest) = answers(&heard, bytes.starts_with(b"HEAD "));
+    Heard { control, statuses, closed, rest }
+}
+
+/// Reads until the server ends the connection (true), falls silent or has said enough.
+async fn listen<S: AsyncRead + Unpin>(stream: &mut S, heard: &mut Vec<u8>) -> bool {
     let mut patience = PATIENCE;
     while heard.len() < MAXIMUM {
         let mut buffer = [0; 8192];
@@ -124,23 +143,21 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, plain: &str,
                 heard.extend_from_slice(buffer.get(..count).unwrap_or_default());
                 patience = SILENCE;
             }
-            Ok(_) => {
-                closed = true;
-                break;
-            }
-            Err(_) => break,
+            Ok(_) => return true,
+            Err(_) => return false,
         }
     }
-    let (statuses, rest) = answers(&heard, bytes.starts_with(b"HEAD "));
-    Heard { control, statuses, closed, rest }
+    false
 }
 
 /// The statuses of the answers in these bytes, and how many bytes belong to no whole answer. `head_first`: the first answers a
 /// HEAD, whose length is of the body that it does not have.
 fn answers(bytes: &[u8], head_first: bool) -> (Vec<u16>, usize) {
     let mut statuses = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+    let mut at: usize = 0;
+    while statuses.len() < MOST_ANSWERS
+        && let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty())
+    {
         let Some(end) = position(rest, b"\r\n\r\n") else { break };
         let head = String::from_utf8_lossy(rest.get(..end).unwrap_or_default()).to_ascii_lowercase();
         let status = head.strip_prefix("http/1.").and_then(|head| head.get(2..5)?.parse::<u16>().ok());
@@ -158,9 +175,11 @@ fn answers(bytes: &[u8], head_first: bool) -> (Vec<u16>, usize) {
             // To the end of the connection.
             (None, None) => Some(rest.len() - body),
         };
-        let Some(length) = length.filter(|length| body + length <= rest.len()) else { break };
+        // The length is the server's word: it may be any number that there is.
+        let end = length.and_then(|length| body.checked_add(length)).filter(|end| *end <= rest.len());
+        let Some(end) = end else { break };
         statuses.push(status);
-        at += body + length;
+        at += end;
     }
     (statuses, bytes.len().saturating_sub(at))
 }
@@ -200,10 +219,25 @@ mod tests {
             (format!("{one}x"), (vec![200], 1)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc".to_owned(), (vec![], 41)),
             (String::new(), (vec![], 0)),
+            ("HTTP/1.1 204 No Content\r\n\r\n".repeat(20), (vec![204; MOST_ANSWERS], 4 * 27)),
         ] {
             assert_eq!(answers(bytes.as_bytes(), false), wanted, "{bytes}");
         }
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{one}");
         assert_eq!(answers(head.as_bytes(), true), (vec![200, 200], 0));
+    }
+
+    #[test]
+    fn a_length_that_wraps_round_ends_the_count() {
+        let start = "HTTP/1.1 200 OK\r\n";
+        // 57 bytes of head: the second length leads back to the same place.
+        for (header, length) in [
+            ("Content-Length: ", usize::MAX.to_string()),
+            ("Content-Length: ", (usize::MAX - 56).to_string()),
+            ("Transfer-Encoding: chunked\r\n\r\n", format!("{:x}", usize::MAX)),
+        ] {
+            let bytes = format!("{start}{header}{length}\r\n\r\n");
+            assert_eq!(answers(bytes.as_bytes(), false), (vec![], bytes.len()), "{bytes}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::world::World;
-use crate::world::http::{Answer, Credential, Probe};
+use crate::world::http::{Answer, Credential, Probe, Sent};
 use crate::world::matrix::Attempt;
 
 /// What an answer is, beside what its headers say.
@@ -26,11 +26,19 @@ pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) answer: Answer,
+    /// Scheme, host and port of where it was asked.
+    pub(crate) origin: Option<String>,
 }
 
 impl Seen {
     pub(crate) fn new(name: impl Into<String>, kind: Kind, answer: Answer) -> Self {
-        Self { name: name.into(), kind, answer }
+        Self { name: name.into(), kind, answer, origin: None }
+    }
+
+    #[must_use]
+    pub(crate) fn at(mut self, address: &str) -> Self {
+        self.origin = url::Url::parse(address).ok().map(|url| url.origin().ascii_serialization());
+        self
     }
 
     /// Whether a browser would show it as a page.
@@ -64,10 +72,10 @@ impl Surface {
         format!("{}{more}", names.join(", "))
     }
 
-    fn take(&mut self, name: impl Into<String>, kind: Kind, sent: crate::world::http::Sent) {
+    fn take(&mut self, name: impl Into<String>, kind: Kind, address: &str, sent: Sent) {
         let name = name.into();
         match sent {
-            Ok(answer) => self.seen.push(Seen { name, kind, answer }),
+            Ok(answer) => self.seen.push(Seen::new(name, kind, answer).at(address)),
             Err(why) => self.silent.push(format!("{name}: {why}")),
         }
     }
@@ -97,14 +105,14 @@ pub(crate) async fn observe(world: &World) -> Surface {
         }
     }
     let probes = asked.iter().map(|(_, url)| Probe::new("GET", url)).collect();
-    for ((name, _), sent) in asked.into_iter().zip(http.send_all(probes).await) {
-        surface.take(name, Kind::Open, sent);
+    for ((name, address), sent) in asked.into_iter().zip(http.send_all(probes).await) {
+        surface.take(name, Kind::Open, &address, sent);
     }
     let token = format!("{issuer}oauth/token");
     let empty = http.send(Probe::new("POST", &token).form(&[("grant_type", "")])).await;
-    surface.take(format!("POST {token} (refused)"), Kind::Open, empty);
+    surface.take(format!("POST {token} (refused)"), Kind::Open, &token, empty);
     if let Some(sent) = client_token(world).await {
-        surface.take(format!("POST {token}"), Kind::Token, sent);
+        surface.take(format!("POST {token}"), Kind::Token, &token, sent);
     }
     if config.session.is_some() {
         surface.sessions(world).await;
@@ -118,14 +126,19 @@ pub(crate) async fn observe(world: &World) -> Surface {
         };
         if let (Some(endpoint), Ok(answer)) = (endpoints.get(cell.endpoint), &cell.outcome) {
             let name = format!("{} with {}", endpoint.name(), cell.attempt.words());
-            surface.seen.push(Seen::new(name, kind, answer.clone()));
+            surface.seen.push(Seen::new(name, kind, answer.clone()).at(&endpoint.base));
+        } else if let (Some(endpoint), Attempt::NoToken, Err(why)) =
+            (endpoints.get(cell.endpoint), cell.attempt, &cell.outcome)
+        {
+            // Without a token anything can be asked; with one only where it was had, and then its lack stands elsewhere.
+            surface.silent.push(format!("{} with {}: {why}", endpoint.name(), cell.attempt.words()));
         }
     }
     if config.exercise
         && let Ok(finished) = world.finished().await
         && let Some(page) = &finished.page
     {
-        surface.seen.push(Seen::new("GET of the reset link", Kind::Open, page.clone()));
+        surface.seen.push(Seen::new("GET of the reset link", Kind::Open, page.clone()).at(issuer));
     }
     surface
 }
@@ -136,7 +149,12 @@ impl Surface {
         let (config, http) = (&world.config, &world.http);
         let nobody = json!({"email": format!("nobody-{}@example.com", world.id), "password": world.id});
         if let Ok(probe) = world.tokens.session_probe(config, http, "POST", "/session").await {
-            self.take("POST /session (refused)", Kind::Open, http.send(probe.json(&nobody)).await);
+            self.take(
+                "POST /session (refused)",
+                Kind::Open,
+                &config.issuer,
+                http.send(probe.json(&nobody)).await,
+            );
         }
         if let Some(user) = &config.user
             && config.mode == crate::config::Mode::Own
@@ -145,14 +163,14 @@ impl Surface {
             if let Ok(answer) = world.tokens.log_in(config, http, &user.email, password, None).await
                 && answer.status == 200
             {
-                self.take("POST /session", Kind::Token, Ok(answer));
+                self.take("POST /session", Kind::Token, &config.issuer, Ok(answer));
             }
         }
     }
 }
 
 /// A client's token once more: what the run keeps is the token, not the answer that it came in.
-async fn client_token(world: &World) -> Option<crate::world::http::Sent> {
+async fn client_token(world: &World) -> Option<Sent> {
     let client = world.config.client.as_ref()?;
     let url = format!("{}oauth/token", world.config.issuer);
     let fields = [("grant_type", "client_credentials"), ("audience", world.config.audience.as_str())];
