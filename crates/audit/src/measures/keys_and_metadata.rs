@@ -333,22 +333,32 @@ fn grants(metadata: &Result<Value, String>, tried: &Tried) -> Claim {
     match metadata {
         Err(why) => found.push(Found::Unclear(Evidence::http(why.clone()))),
         Ok(metadata) => {
-            let list = |name: &str| -> Vec<String> {
-                let values = metadata.get(name).and_then(Value::as_array);
-                values.into_iter().flatten().filter_map(|value| Some(value.as_str()?.to_owned())).collect()
+            let list = |name: &str| -> Option<Vec<String>> {
+                let values = metadata.get(name)?.as_array()?.iter();
+                Some(values.filter_map(|value| Some(value.as_str()?.to_owned())).collect())
             };
-            let grants = list("grant_types_supported");
-            let given_away = grants.iter().any(|grant| grant == "implicit" || grant == "password");
-            found.push(Found::when(
-                !given_away,
-                Evidence::http(format!("grant_types_supported: {}", grants.join(", "))),
-            ));
-            let responses = list("response_types_supported");
-            let token = responses.iter().any(|kind| kind.split(' ').any(|part| part == "token"));
-            found.push(Found::when(
-                !token,
-                Evidence::http(format!("response_types_supported: {}", responses.join(", "))),
-            ));
+            found.push(match list("grant_types_supported") {
+                Some(grants) => {
+                    let given_away = grants.iter().any(|grant| grant == "implicit" || grant == "password");
+                    let what = format!("grant_types_supported: {}", grants.join(", "));
+                    Found::when(!given_away, Evidence::http(what))
+                }
+                // RFC 8414 section 2: left out, it means authorization_code and implicit.
+                None => Found::Unclear(Evidence::http(
+                    "no grant_types_supported, which means authorization_code and implicit",
+                )),
+            });
+            found.push(match list("response_types_supported") {
+                Some(responses) => {
+                    let token = responses.iter().any(|kind| kind.split(' ').any(|part| part == "token"));
+                    let what = format!("response_types_supported: {}", responses.join(", "));
+                    Found::when(!token, Evidence::http(what))
+                }
+                None if metadata.get("authorization_endpoint").is_none() => Found::Good(Evidence::http(
+                    "no authorization_endpoint, and no response_types_supported for one",
+                )),
+                None => Found::Unclear(Evidence::http("no response_types_supported, which is required")),
+            });
         }
     }
     found.push(refused("grant_type=password", &tried.password_grant, &tried.right));
@@ -519,5 +529,17 @@ mod tests {
         let mut implicit = metadata();
         implicit["response_types_supported"] = json!(["code", "id_token token"]);
         assert_eq!(grants(&Ok(implicit), &sound()).verdict, Fail);
+
+        let without = |name: &str, endpoint: bool| {
+            let mut metadata = metadata();
+            metadata.as_object_mut().unwrap().remove(name);
+            if endpoint {
+                metadata["authorization_endpoint"] = json!("https://id.example.com/authorize");
+            }
+            grants(&Ok(metadata), &sound()).verdict
+        };
+        assert_eq!(without("grant_types_supported", false), NotProven, "left out, it means implicit, too");
+        assert_eq!(without("response_types_supported", true), NotProven);
+        assert_eq!(without("response_types_supported", false), Pass, "there is nothing to ask for one");
     }
 }

@@ -172,7 +172,7 @@ fn judge(seen: &Seen) -> Vec<Claim> {
             ok(seen.before_logout)
                 && ok(seen.logout)
                 && refused(seen.after_logout)
-                && !ok(seen.refresh_after_logout),
+                && refused(seen.refresh_after_logout),
             ok(seen.before_logout)
                 && ok(seen.logout)
                 && (ok(seen.after_logout) || ok(seen.refresh_after_logout)),
@@ -187,7 +187,7 @@ fn judge(seen: &Seen) -> Vec<Claim> {
         ),
         one(
             CLAIMS[2].id,
-            ok(seen.first_refresh) && refused(seen.second_refresh) && !ok(seen.family),
+            ok(seen.first_refresh) && refused(seen.second_refresh) && refused(seen.family),
             ok(seen.first_refresh) && (ok(seen.second_refresh) || ok(seen.family)),
             Evidence::http(format!(
                 "its second use got {}; after that its successor got {}",
@@ -285,6 +285,18 @@ mod tests {
             [Pass, Pass, NotProven, Pass],
             "no control"
         );
+        for unsaid in [None, Some(429), Some(503)] {
+            assert_eq!(
+                verdicts(&Seen { refresh_after_logout: unsaid, ..sound() }),
+                [Pass, NotProven, Pass, Pass],
+                "{unsaid:?} is no refusal"
+            );
+            assert_eq!(
+                verdicts(&Seen { family: unsaid, ..sound() }),
+                [Pass, Pass, NotProven, Pass],
+                "{unsaid:?} is no refusal"
+            );
+        }
         assert_eq!(verdicts(&Seen::default()), [NotProven; 4]);
     }
 }
