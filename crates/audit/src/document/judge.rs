@@ -153,13 +153,33 @@ fn all_hold(line: &Line, report: &Report) -> bool {
         .iter()
         .filter_map(|id| report.measures.iter().find(|measure| measure.id == *id))
         .collect();
-    // "Our issuer is Auth0" is true where users are delegated, beside something that was seen.
-    let foreign = |measure: &Measure| measure.id == MeasureId::A8 && measure.verdict == Verdict::Delegated;
     found.len() == line.measures.len()
-        && found
-            .iter()
-            .all(|measure| holds(measure) || foreign(measure) || measure.verdict == Verdict::NotApplicable)
+        && found.iter().all(|measure| is_borne(measure))
         && found.iter().any(|measure| holds(measure))
+}
+
+/// Whether a box may be ticked with it.
+fn is_borne(measure: &Measure) -> bool {
+    // "Our issuer is Auth0" is true where users are delegated, beside something that was seen.
+    let foreign = measure.id == MeasureId::A8 && measure.verdict == Verdict::Delegated;
+    holds(measure) || foreign || measure.verdict == Verdict::NotApplicable
+}
+
+/// Whether a measure of the line was not in the run, and none that was, there or in another environment that the line
+/// speaks of, keeps its box open.
+pub(super) fn did_not_run(line: &Line, reports: Reports<'_>) -> bool {
+    let of_each: Vec<&Report> = match line.environments.is_empty() {
+        true => vec![reports.current],
+        false => line.environments.iter().filter_map(|name| reports.of(name)).collect(),
+    };
+    let found = |id: &MeasureId, report: &'_ Report| report.measures.iter().any(|measure| measure.id == *id);
+    let lacks = |report: &Report| !line.measures.iter().all(|id| found(id, report));
+    (lacks(reports.current) || of_each.iter().any(|report| lacks(report)))
+        && of_each
+            .iter()
+            .flat_map(|report| &report.measures)
+            .filter(|measure| line.measures.contains(&measure.id))
+            .all(is_borne)
 }
 
 /// Whether a measure by itself ticks a box.

@@ -1,10 +1,11 @@
 //! The document again: its text byte for byte, the character between the brackets by evidence, and one line of evidence
 //! below each line that is measured.
 
-use super::judge::{Reports, holds, told};
-use super::{Document, EVIDENCE, Line, Standing, blocks};
+use super::judge::{Reports, did_not_run, holds, told};
+use super::{Document, EVIDENCE, Line, Mapping, Standing, blocks};
 use crate::measures::MeasureId;
 use crate::report::{Report, seconds_of};
+use crate::validity::SKEW;
 
 /// Divides the document from what a run prints after it; never written into the team's file.
 pub(super) const APART: &str = "<!-- portcullis: what follows is not part of the document -->";
@@ -16,16 +17,30 @@ const QUIET: i64 = 6 * 86_400;
 const SEEN: &str = "seen ";
 
 impl Document {
-    /// The text with boxes and evidence, by a report, those of other environments, and the time (Unix seconds).
+    /// The text with boxes and evidence, by a report, those of other environments, and the time (Unix seconds): what
+    /// these reports show, and nothing else.
     #[must_use]
     pub fn render(&self, report: &Report, with: &[Report], now: i64) -> String {
+        self.rendered(Reports { current: report, with, now }, |_| false)
+    }
+
+    /// The same for the document's own file: a line of which nothing new is known, as its measures did not all run and
+    /// none that did speaks against it, keeps box and evidence until that evidence is too old.
+    #[must_use]
+    pub fn written(&self, report: &Report, with: &[Report], now: i64) -> String {
         let reports = Reports { current: report, with, now };
+        self.rendered(reports, |line| self.is_left(line, reports))
+    }
+
+    fn rendered(&self, reports: Reports<'_>, is_left: impl Fn(&Line) -> bool) -> String {
         let mut raw = self.raw.clone();
-        for line in &self.lines {
+        for line in self.lines.iter().filter(|line| !is_left(line)) {
             let ticked = match self.judged(line, reports).standing {
                 // The character that somebody wrote, `X` say, stays where it says the same.
                 Standing::Ticked if !line.ticked => "x",
                 Standing::Open if line.ticked => " ",
+                // Where our evidence goes, for no measure stands for the line any more, the tick was ours, too.
+                Standing::NotMeasured if line.ticked && line.evidence.is_some() => " ",
                 _ => continue,
             };
             if let Some(full) = raw.get_mut(line.number - 1) {
@@ -33,12 +48,32 @@ impl Document {
             }
         }
         woven(&raw, &self.lines, |line| {
+            if is_left(line) {
+                return line.evidence.clone();
+            }
             let new = self.judged(line, reports).evidence;
             match &line.evidence {
                 Some(old) if says_the_same(old, &new) => Some(old.clone()),
                 _ => (!new.is_empty()).then_some(new),
             }
         })
+    }
+
+    fn is_left(&self, line: &Line, reports: Reports<'_>) -> bool {
+        if matches!(line.mapping, Mapping::Changed { .. }) || !self.is_measured(line) {
+            return false;
+        }
+        if let Some(successor) = line.replaced_by.and_then(|at| self.lines.get(at)) {
+            return self.is_left(successor, reports);
+        }
+        let counts = reports.current.valid_until() - reports.current.run.started_at;
+        let is_over = |evidence: &String| {
+            let days = apart(evidence).1;
+            // Evidence says its day alone, so it counts from the day's first second.
+            evidence.starts_with(CHANGED)
+                || days.iter().any(|day| reports.now >= day + counts || *day > reports.now + SKEW)
+        };
+        !line.evidence.as_ref().is_some_and(is_over) && did_not_run(line, reports)
     }
 }
 
@@ -266,6 +301,79 @@ mod tests {
         let week = day(7, &first);
         assert!(week.contains("seen 1970-01-08"), "{week}");
         assert!(day(0, &week).contains("seen 1970-01-01"), "an earlier report is another");
+    }
+
+    /// A report of these measures alone.
+    fn partly(day: i64, verdicts: &[(MeasureId, Verdict)]) -> Report {
+        let mut partly = report(day * 86_400);
+        partly.measures.retain(|measure| verdicts.iter().any(|(id, _)| *id == measure.id));
+        for measure in &mut partly.measures {
+            let verdict = verdicts.iter().find(|(id, _)| *id == measure.id).unwrap().1;
+            measure.verdict = verdict;
+            measure.claims = vec![Claim::pass("a_claim", Vec::new()).but(verdict)];
+        }
+        partly
+    }
+
+    #[test]
+    fn what_did_not_run_stays_as_it_was_in_the_file() {
+        use MeasureId::{A1, N2};
+        use Verdict::{Fail, NotProven, Pass};
+        let both = "- [x] Passwords are hashed, and reset by a link in an e-mail.\n";
+        let source = format!(
+            "{both}- [ ] CORS lets in the frontend alone.\n- [X] Every endpoint demands a scope.\n\
+             - [ ] Partners call with an API key.\n  - [ ] Replaced by client credentials.\n"
+        );
+        let mut all = report(0);
+        all.measures.iter_mut().for_each(|measure| measure.verdict = Pass);
+        let before = Document::parse(&source).written(&all, &[], 0);
+        assert_eq!(before.matches("- [x]").count() + before.matches("- [X]").count(), 5, "{before}");
+        let write = |report: &Report| Document::parse(&before).written(report, &[], report.run.started_at);
+
+        let written = write(&partly(1, &[(N2, NotProven)]));
+        let others = |text: &str| -> Vec<String> {
+            text.lines()
+                .filter(|line| !line.contains("CORS") && !line.contains("N2"))
+                .map(str::to_owned)
+                .collect()
+        };
+        assert_eq!(others(&written), others(&before), "byte for byte");
+        assert!(written.contains("- [ ] CORS") && written.contains("N2 not_proven"), "{written}");
+        // Of A1 and A2 one ran.
+        assert_eq!(write(&partly(1, &[(A1, Pass)])), before);
+        let refuted = write(&partly(1, &[(A1, Fail)]));
+        assert!(refuted.contains("- [ ] Passwords") && refuted.contains("A1 fail"), "{refuted}");
+        // A week later nothing of it counts.
+        let stale = write(&partly(7, &[(N2, Pass)]));
+        assert_eq!((stale.matches("- [x]").count(), stale.matches("- [X]").count()), (1, 0), "{stale}");
+        assert!(stale.contains("A1 was not in this run; A2 was not in this run"), "{stale}");
+        assert_eq!(write(&partly(6, &[(N2, Pass)])), before);
+        // Without evidence of ours the tick is somebody's, and what was not looked at is not judged.
+        let part = partly(1, &[(N2, Pass)]);
+        assert_eq!(Document::parse(both).written(&part, &[], 86_400), both);
+        // Other words are another promise, whatever ran.
+        let changed = "- [x] Passwords are hashed. <!-- measures: A1; words: 00000000 -->\n";
+        assert!(Document::parse(changed).written(&part, &[], 86_400).starts_with("- [ ]"));
+        // What is shown rests on these reports alone.
+        assert!(Document::parse(&before).render(&part, &[], 86_400).contains("- [ ] Passwords"));
+        let of_two = "- [x] Passwords are hashed on production and staging.\n";
+        let mut staging = partly(1, &[(A1, Fail)]);
+        staging.run.environment = "staging".into();
+        assert_eq!(Document::parse(of_two).written(&part, &[], 86_400), of_two);
+        let written = Document::parse(of_two).written(&part, &[staging], 86_400);
+        assert!(written.starts_with("- [ ]") && written.contains("staging fail"), "{written}");
+    }
+
+    #[test]
+    fn who_takes_the_evidence_away_takes_the_tick_away() {
+        let evidence = "  - Evidence: A1 pass: a claim:  (development, seen 1970-01-01)\n";
+        for comment in ["", " <!-- measures: none -->"] {
+            let line = format!("- [x] Das Essen steht bereit.{comment}\n");
+            let source = format!("{line}{evidence}");
+            let written = Document::parse(&source).written(&report(0), &[], 0);
+            assert_eq!(written, line.replace("[x]", "[ ]"));
+            assert_eq!(Document::parse(&line).written(&report(0), &[], 0), line, "theirs stays");
+        }
     }
 
     #[test]
