@@ -19,12 +19,19 @@ pub enum ReportError {
     },
 }
 
+#[derive(Deserialize)]
+struct Head {
+    schema: u32,
+}
+
+/// Whether it is JSON with a number of a schema at all.
+pub(crate) fn is_ours(json: &[u8]) -> Result<(), ReportError> {
+    let _head: Head = serde_json::from_slice(json)?;
+    Ok(())
+}
+
 /// Looks at the number first: of another schema nothing else is understood.
 pub(crate) fn read<T: DeserializeOwned>(json: &[u8], schema: u32) -> Result<T, ReportError> {
-    #[derive(Deserialize)]
-    struct Head {
-        schema: u32,
-    }
     let head: Head = serde_json::from_slice(json)?;
     if head.schema != schema {
         return Err(ReportError::Schema { found: head.schema, reads: schema });

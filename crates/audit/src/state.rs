@@ -63,6 +63,8 @@ pub struct Kept {
     pub file: PathBuf,
     /// The exact bytes of the file, signed.
     pub bytes: String,
+    /// Why older ones than are meant to be kept are still there.
+    pub unpruned: Option<String>,
 }
 
 /// `[audit] state`.
@@ -110,6 +112,12 @@ impl State {
         SigningKey::parse(&file).map_err(|error| StateError::Key { path, error })
     }
 
+    /// Where that key lies, once it was made.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.folder.join(KEY)
+    }
+
     /// Names the report's predecessor in it, signs it, and keeps it.
     ///
     /// # Errors
@@ -125,8 +133,9 @@ impl State {
         // First where it is looked for by its successor's digest: between the two `tip` finds it there.
         write(&file, bytes.as_bytes())?;
         write(&self.last_file(&environment), bytes.as_bytes())?;
-        self.prune(&environment)?;
-        Ok(Kept { file, bytes })
+        // It is kept by now, whatever becomes of those before it.
+        let unpruned = self.prune(&environment).err().map(|error| error.to_string());
+        Ok(Kept { file, bytes, unpruned })
     }
 
     /// The bytes of the last report: of the history's newest file too, where a run died before it was called the last.
@@ -369,6 +378,26 @@ mod tests {
         assert_eq!(pruned, Pruned { last: hex_sha256(first.bytes.as_bytes()), count: 1 });
         assert_eq!(state.files("staging").len(), KEPT);
         assert!(!first.file.exists());
+    }
+
+    #[test]
+    fn a_report_is_kept_though_the_oldest_cannot_go() {
+        let (_folder, state) = state();
+        let key = state.key().unwrap();
+        let first = state.keep(&mut report(0), &key).unwrap();
+        assert_eq!(first.unpruned, None);
+        let reports = state.folder.join(REPORTS);
+        for at in 1..KEPT {
+            std::fs::write(reports.join(format!("20000101T{at:06}Z-staging.json")), "{}").unwrap();
+        }
+        // No file of that name can be written.
+        std::fs::create_dir(Pruned::file(&reports, "staging")).unwrap();
+        let mut last = report(1_800_000_000);
+        let kept = state.keep(&mut last, &key).unwrap();
+        assert!(kept.unpruned.is_some_and(|why| why.contains("pruned-staging")));
+        assert_eq!(std::fs::read_to_string(&kept.file).unwrap(), kept.bytes);
+        assert_eq!(state.last("staging"), Some(last));
+        assert!(first.file.exists());
     }
 
     #[test]

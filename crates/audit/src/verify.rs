@@ -3,15 +3,18 @@
 //! A signature shows that a file is what some key signed. Whose key that is, nobody's file can show: a verifier holds the
 //! key, or its thumbprint, from elsewhere (`--key`).
 
+mod believed;
 mod chain;
 mod unique;
 
+pub use believed::{Believed, Disbelieved, read};
 pub use chain::Chain;
 
 use serde::Serialize;
 
-use crate::document::Document;
+use crate::document::{Document, Line};
 use crate::report::{Report, hex_sha256, markdown, rfc3339};
+use crate::schema;
 use crate::signing::{self, Pin};
 use crate::validity::SKEW;
 
@@ -127,6 +130,7 @@ fn one(name: &str, bytes: &[u8], asked: &Asked) -> Verified {
 }
 
 fn look(bytes: &[u8], asked: &Asked, verified: &mut Verified) -> Result<Report, String> {
+    schema::is_ours(bytes).map_err(|error| error.to_string())?;
     let (key, content) = signing::verify(bytes).map_err(|error| error.to_string())?;
     // Two members of one name: one reader takes the first, another the last, and both are "signed".
     unique::check(content.as_bytes())?;
@@ -184,14 +188,14 @@ fn look(bytes: &[u8], asked: &Asked, verified: &mut Verified) -> Result<Report, 
     Ok(report)
 }
 
-/// Whether the reports tick every box that is ticked.
+/// Whether the reports tick every box that is ticked; and which of them no report could.
 fn boxes(document: &Document, reports: &[Verified], now: i64) -> Vec<Finding> {
     let sound: Vec<&Report> = reports.iter().filter_map(|verified| verified.report.as_ref()).collect();
     let Some((first, with)) = sound.split_first() else { return Vec::new() };
     let with: Vec<Report> = with.iter().map(|report| (*report).clone()).collect();
     let by_evidence = Document::parse(&markdown::render_at(Some(document), first, &with, now));
     let pairs = document.lines().iter().zip(by_evidence.lines());
-    let bad: Vec<Finding> = pairs
+    let mut found: Vec<Finding> = pairs
         .filter(|(written, proven)| written.ticked && !written.measures.is_empty() && !proven.ticked)
         .map(|(written, _)| {
             Finding::new(
@@ -200,14 +204,28 @@ fn boxes(document: &Document, reports: &[Verified], now: i64) -> Vec<Finding> {
             )
         })
         .collect();
-    if bad.is_empty() {
-        let ticked = document.lines().iter().filter(|line| line.ticked && !line.measures.is_empty()).count();
-        return vec![Finding::new(
-            Weight::Good,
-            format!("every ticked box is ticked by evidence ({ticked})"),
-        )];
+    let (compared, by_hand): (Vec<&Line>, Vec<&Line>) =
+        document.lines().iter().filter(|line| line.ticked).partition(|line| !line.measures.is_empty());
+    if compared.is_empty() {
+        let what = "no ticked box was compared with the reports: there is none that a measure stands for";
+        found.push(Finding::new(Weight::Doubt, what));
+    } else if found.is_empty() {
+        let what = match by_hand.len() {
+            0 => format!("every ticked box is ticked by evidence ({})", compared.len()),
+            _ => format!(
+                "every ticked box that a measure stands for is ticked by evidence ({})",
+                compared.len()
+            ),
+        };
+        found.push(Finding::new(Weight::Good, what));
     }
-    bad
+    found.extend(by_hand.into_iter().map(|line| {
+        let (number, text) = (line.number, &line.text);
+        let what =
+            format!("line {number} is ticked, and no measure stands for it, so it was not compared: {text}");
+        Finding::new(Weight::Note, what)
+    }));
+    found
 }
 
 impl Verification {
@@ -363,6 +381,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_report_is_told_from_one_that_nobody_signed() {
+        let file = signing::sign(&mut sample::report(), &key(1));
+        let key = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        for other in ["", "not JSON", key, &file[..file.len() / 2]] {
+            let verification = run(other.as_bytes(), &asked());
+            assert_eq!(verification.exit, 1);
+            assert!(
+                verification.text().contains("not a report of portcullis audit"),
+                "{}",
+                verification.text()
+            );
+        }
+        let unsigned = run(json::render(&sample::report()).as_bytes(), &asked());
+        assert!(!unsigned.text().contains("not a report"), "{}", unsigned.text());
+    }
+
+    #[test]
     fn a_box_that_no_report_ticks_is_told() {
         let mut report = sample::report();
         for measure in &mut report.measures {
@@ -373,9 +408,23 @@ mod tests {
         let document = |text: &str| Some(Document::parse(text));
         let verification = run(&file, &Asked { document: document(text), ..asked() });
         assert_eq!(verification.exit, 1);
-        assert_eq!(verification.document.len(), 1, "{}", verification.text());
+        assert_eq!(verification.document.len(), 2, "{}", verification.text());
         assert!(verification.document[0].what.starts_with("line 2 is ticked"));
         let honest = text.replacen("[x] The", "[ ] The", 1);
-        assert_eq!(run(&file, &Asked { document: document(&honest), ..asked() }).exit, 0);
+        let verification = run(&file, &Asked { document: document(&honest), ..asked() });
+        let said: Vec<_> =
+            verification.document.iter().map(|finding| (finding.weight, finding.what.as_str())).collect();
+        let compared = "every ticked box that a measure stands for is ticked by evidence (1)";
+        let by_hand = "line 3 is ticked, and no measure stands for it, so it was not compared: Lunch.";
+        assert_eq!(said, [(Weight::Good, compared), (Weight::Note, by_hand)]);
+        assert_eq!(verification.exit, 0);
+        let whole = honest.replacen("[x] Lunch", "[ ] Lunch", 1);
+        let verification = run(&file, &Asked { document: document(&whole), ..asked() });
+        assert_eq!(verification.document[0].what, "every ticked box is ticked by evidence (1)");
+        // Nothing was compared, and that is no good news.
+        for nothing in ["- [x] Lunch.\n", "- [ ] Lunch.\n"] {
+            let verification = run(&file, &Asked { document: document(nothing), ..asked() });
+            assert_eq!(verification.exit, 3, "{}", verification.text());
+        }
     }
 }

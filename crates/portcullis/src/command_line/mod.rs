@@ -303,8 +303,8 @@ pub struct Audit {
     /// Something else than an audit
     #[command(subcommand)]
     pub command: Option<AuditCommand>,
-    /// How to print the report [default: text; markdown with --document]
-    #[arg(long, value_enum)]
+    /// How to print the report [default: text; markdown with --document]; not beside --json
+    #[arg(long, value_enum, conflicts_with = "json")]
     pub format: Option<Format>,
     /// Also write the report to a file, in the form that its name says (.html .json .sarif .xml .oscal.json .prom .svg
     /// .md .difference.md .txt), or as FORMAT=FILE; repeats
@@ -329,7 +329,7 @@ pub struct Audit {
     #[arg(long = "with", value_name = "REPORT")]
     pub with: Vec<PathBuf>,
     /// Audit nothing: what this JSON report says, judged by its age now
-    #[arg(long, value_name = "REPORT")]
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["only", "challenge"])]
     pub from: Option<PathBuf>,
     /// A text that the report repeats, to show that it is fresh
     #[arg(long, value_name = "NONCE")]
@@ -387,6 +387,18 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn what_an_audit_would_not_heed_is_usage() {
+        for arguments in [
+            &["--from", "r.json", "--only", "N2"][..],
+            &["--from", "r.json", "--challenge", "7f3a"],
+            &["--json", "--format", "text"],
+        ] {
+            let all = ["portcullis", "audit"].iter().chain(arguments);
+            assert!(CommandLine::try_parse_from(all).is_err(), "{arguments:?}");
+        }
     }
 
     #[test]

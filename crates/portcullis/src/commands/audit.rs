@@ -2,6 +2,7 @@
 
 mod forms;
 mod init;
+mod reading;
 
 use super::{CommandError, Environment, print};
 use crate::command_line::{Audit, AuditCommand, Where};
@@ -13,6 +14,7 @@ use ::audit::report::sarif::Anchors;
 use ::audit::signing::SigningKey;
 use ::audit::{Document, Only, Outcome, Progress, Report, exit_code};
 use forms::{Beside, Forms};
+use reading::Reading;
 use std::process::ExitCode;
 
 /// Runs the audit. Whatever goes wrong before it is usage (2).
@@ -53,19 +55,24 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
         (found, _) => found?,
     };
     let configuration = &installation.configuration;
+    eprintln!("portcullis: {}", Installation::told(&arguments.place));
     let only = Only::parse(&arguments.only).map_err(|error| CommandError::usage(error.to_string()))?;
     let configured = configuration.file.audit.as_ref().and_then(|audit| audit.document.as_ref());
     let file = arguments.document.clone().or_else(|| configured.map(|file| configuration.path(file)));
     let document =
         file.as_ref().map(|file| crate::wiring::document::read(configuration, file)).transpose()?;
-    let earlier = arguments.since.as_deref().map(read_report).transpose()?;
-    let with = arguments.with.iter().map(|file| read_report(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut reading = Reading::new(evidence::own(configuration), arguments.write);
+    let earlier = arguments.since.as_deref().map(|file| reading.earlier(file)).transpose()?;
+    let with = with(arguments, &mut reading)?;
+    let from = arguments.from.as_deref().map(|file| reading.evidence(file)).transpose()?;
+    let notes = reading.notes();
     // Before the run: a key that cannot be used is found out at once.
     let signing_key = if arguments.from.is_none() { evidence::key(configuration)? } else { None };
-    let mut report = match &arguments.from {
-        Some(file) => read_report(file)?,
+    let mut report = match &from {
+        Some(from) => from.report.clone(),
         None => looked(arguments, &installation, only, document.clone()).await?,
     };
+    report.run.notes.extend(notes);
     // What was seen just now is fresh; what was seen before has an age.
     let now = if arguments.from.is_some() { crate::clock::now() } else { report.run.started_at };
     // Without --since the last report of this environment is compared with; what got worse then fails nothing.
@@ -80,8 +87,8 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
         }
         _ => {}
     }
-    let bytes = match &arguments.from {
-        Some(file) if earlier.is_none() => read_text(file)?,
+    let bytes = match &from {
+        Some(from) if earlier.is_none() => from.bytes.clone(),
         Some(_) => {
             // It says more than what was signed: it is a report of its own now, which nobody signed.
             report.signature = None;
@@ -107,26 +114,23 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
             .and_then(|audit| audit.state.as_ref())
             .map(|folder| configuration.path(folder)),
     };
-    forms.leave(&report, &beside)?;
-    if arguments.write
-        && let (Some(file), Some(document)) = (&file, &document)
-    {
-        ::audit::document::replace(file, &document.render(&report, &with, now))
-            .map_err(|error| CommandError::usage(format!("cannot write {}: {error}", file.display())))?;
-    }
+    left(arguments, &forms, &report, &beside, file.as_deref())?;
     Ok(report)
 }
 
 /// A kept report, where there is no configuration.
 fn again(arguments: &Audit, forms: &Forms, file: &std::path::Path) -> Result<Report, CommandError> {
-    let mut report = read_report(file)?;
-    let mut bytes = read_text(file)?;
-    let earlier = arguments.since.as_deref().map(read_report).transpose()?;
+    let mut reading = Reading::new(None, arguments.write);
+    let ::audit::verify::Believed { mut report, mut bytes, .. } = reading.evidence(file)?;
+    let earlier = arguments.since.as_deref().map(|file| reading.earlier(file)).transpose()?;
+    let with = with(arguments, &mut reading)?;
+    report.run.notes.extend(reading.notes());
     if let Some(earlier) = &earlier {
         report.compare(earlier);
+        // As above: what was signed said less.
+        report.signature = None;
         bytes = json::render(&report);
     }
-    let with = arguments.with.iter().map(|file| read_report(file)).collect::<Result<Vec<_>, _>>()?;
     let document = arguments
         .document
         .as_ref()
@@ -143,14 +147,33 @@ fn again(arguments: &Audit, forms: &Forms, file: &std::path::Path) -> Result<Rep
         anchors: Anchors::default(),
         state: None,
     };
-    forms.leave(&report, &beside)?;
-    if arguments.write
-        && let (Some(file), Some(document)) = (&arguments.document, &document)
-    {
-        ::audit::document::replace(file, &document.render(&report, &with, now))
-            .map_err(|error| CommandError::usage(format!("cannot write {}: {error}", file.display())))?;
-    }
+    left(arguments, forms, &report, &beside, arguments.document.as_deref())?;
     Ok(report)
+}
+
+/// `--with`
+fn with(arguments: &Audit, reading: &mut Reading) -> Result<Vec<Report>, CommandError> {
+    arguments.with.iter().map(|file| reading.evidence(file).map(|with| with.report)).collect()
+}
+
+/// The forms and the document. What cannot be written keeps nothing else from being written, and is said at the end.
+fn left(
+    arguments: &Audit,
+    forms: &Forms,
+    report: &Report,
+    beside: &Beside<'_>,
+    file: Option<&std::path::Path>,
+) -> Result<(), CommandError> {
+    let mut refused: Vec<String> =
+        forms.leave(report, beside).err().map(|error| error.message).into_iter().collect();
+    if arguments.write
+        && let (Some(file), Some(document)) = (file, beside.document)
+        && let Err(error) =
+            ::audit::document::replace(file, &document.written(report, beside.with, beside.now))
+    {
+        refused.push(format!("cannot write {}: {error}", file.display()));
+    }
+    if refused.is_empty() { Ok(()) } else { Err(CommandError::usage(refused.join("\n"))) }
 }
 
 /// Signs the report and keeps it, and says where; the bytes of its file.
@@ -210,16 +233,6 @@ async fn looked(
     .await;
     bar.finish_and_clear();
     Ok(report)
-}
-
-fn read_text(file: &std::path::Path) -> Result<String, CommandError> {
-    std::fs::read_to_string(file).map_err(|error| CommandError::usage(format!("{}: {error}", file.display())))
-}
-
-fn read_report(file: &std::path::Path) -> Result<Report, CommandError> {
-    let refused = |why: String| CommandError::usage(format!("{}: {why}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| refused(error.to_string()))?;
-    Report::parse(&bytes).map_err(|error| refused(error.to_string()))
 }
 
 /// Drawn on standard error, and only where that is a terminal.

@@ -40,6 +40,15 @@ pub fn key(configuration: &Configuration) -> Result<Option<SigningKey>, CommandE
     }
 }
 
+/// The thumbprint of that key where there is one already: who only reads makes none.
+pub fn own(configuration: &Configuration) -> Option<String> {
+    let section = configuration.file.audit.as_ref()?;
+    let is_named = section.signing_key_file.is_some() || section.signing_key.is_some();
+    let is_there = is_named || state(configuration).is_some_and(|state| state.key_file().exists());
+    let key = is_there.then(|| key(configuration).ok().flatten()).flatten()?;
+    Some(key.public().thumbprint())
+}
+
 /// Signs a report and keeps it. One that cannot be kept is signed and printed all the same, and says so.
 pub fn finish(configuration: &Configuration, report: &mut Report, key: Option<&SigningKey>) -> Evidence {
     let Some(key) = key else {
@@ -53,7 +62,13 @@ pub fn finish(configuration: &Configuration, report: &mut Report, key: Option<&S
         return Evidence { bytes: state::finish(report, Some(key)), file: None };
     };
     match state.keep(report, key) {
-        Ok(kept) => Evidence { bytes: kept.bytes, file: Some(kept.file) },
+        Ok(kept) => {
+            // Too late for what was signed: it stands in what is shown.
+            let why =
+                kept.unpruned.map(|why| format!("older reports than are to be kept are still there: {why}"));
+            report.run.notes.extend(why);
+            Evidence { bytes: kept.bytes, file: Some(kept.file) }
+        }
         Err(error) => {
             report.run.notes.push(format!("this report is kept nowhere: {error}"));
             Evidence { bytes: state::finish(report, Some(key)), file: None }

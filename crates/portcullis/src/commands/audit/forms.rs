@@ -28,6 +28,10 @@ impl Forms {
             (None, false, None) => Form::Text,
         };
         let files = arguments.output.iter().map(|written| output(written)).collect::<Result<Vec<_>, _>>()?;
+        // An audit takes its time: what cannot be written afterwards is found out before.
+        for (_, file) in &files {
+            writable(file)?;
+        }
         let asked = arguments.format.map(form).into_iter().chain(files.iter().map(|(form, _)| *form));
         if arguments.public
             && let Some(form) = asked.into_iter().find(|form| !matches!(form, Form::Html | Form::Badge))
@@ -48,7 +52,7 @@ impl Forms {
             .any(|form| form == Form::Html)
     }
 
-    /// Prints the one and writes the others.
+    /// Prints the one and writes the others: all that can be written, whatever cannot.
     pub fn leave(&self, report: &Report, beside: &Beside<'_>) -> Result<(), CommandError> {
         let history = match (&beside.state, self.want_history()) {
             (Some(state), true) => State::at(state).history(&report.run.environment),
@@ -65,12 +69,11 @@ impl Forms {
             sharing: self.sharing,
             coloured: false,
         };
-        for (form, file) in &self.files {
-            write(file, &render(*form, report, &rendering))?;
-        }
+        let written = self.files.iter().map(|(form, file)| write(file, &render(*form, report, &rendering)));
+        let refused: Vec<String> = written.filter_map(Result::err).map(|error| error.message).collect();
         let coloured = std::io::stdout().is_terminal();
         print(&render(self.printed, report, &Rendering { coloured, ..rendering }));
-        Ok(())
+        if refused.is_empty() { Ok(()) } else { Err(CommandError::usage(refused.join("\n"))) }
     }
 }
 
@@ -117,14 +120,36 @@ fn output(written: &str) -> Result<(Form, PathBuf), CommandError> {
     })
 }
 
-/// Whole or not at all: whoever reads it meanwhile (a web server, a node exporter) sees no half of it.
+/// Whether a file can be put where it is to be: another is made there, and is gone at once.
+fn writable(file: &Path) -> Result<(), CommandError> {
+    let refused = |why: String| CommandError::usage(format!("--output {}: {why}", file.display()));
+    match std::fs::metadata(file) {
+        Ok(found) if found.is_dir() => return Err(refused("it is a folder".into())),
+        // A pipe, a terminal: nothing is put in its place.
+        Ok(found) if !found.is_file() => return Ok(()),
+        _ => {}
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = format!(".portcullis.{}.try", std::process::id());
+    let beside = folder.join(name);
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&beside)
+        .and_then(|_| std::fs::remove_file(&beside))
+        .map_err(|error| refused(format!("nothing can be written into {}: {error}", folder.display())))
+}
+
+/// Whole or not at all: whoever reads it meanwhile (a web server, a node exporter) sees no half of it. What is no file,
+/// `/dev/stdout`, a pipe, is written to.
 fn write(file: &Path, text: &str) -> Result<(), CommandError> {
     let refused =
         |error: std::io::Error| CommandError::usage(format!("cannot write {}: {error}", file.display()));
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = file.with_file_name(name);
-    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(refused)
+    let found = std::fs::metadata(file).ok();
+    if found.is_some_and(|found| !found.is_file() && !found.is_dir()) {
+        return std::fs::write(file, text).map_err(refused);
+    }
+    ::audit::document::replace(file, text).map_err(refused)
 }
 
 /// The files that findings are pinned to, as the repository names them.
@@ -164,6 +189,40 @@ mod tests {
         for written in ["report.pdf", "pdf=report", "html="] {
             assert!(output(written).unwrap_err().message.contains("FORMAT=FILE"), "{written}");
         }
+    }
+
+    #[test]
+    fn a_file_is_written_through_no_link_and_takes_nobodys_place() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let theirs = elsewhere.path().join("theirs");
+        std::fs::write(&theirs, "theirs").unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink(&theirs, file("a.json.new")).unwrap();
+        std::fs::write(file("b.json.new"), "a person's").unwrap();
+        std::os::unix::fs::symlink(&theirs, file("c.json")).unwrap();
+        write(&file("a.json"), "ours").unwrap();
+        write(&file("b.json"), "ours").unwrap();
+        assert!(write(&file("c.json"), "ours").is_err());
+        write(Path::new("/dev/null"), "ours").unwrap();
+        assert_eq!(std::fs::read_to_string(file("a.json")).unwrap(), "ours");
+        assert_eq!(std::fs::read_to_string(file("b.json.new")).unwrap(), "a person's");
+        assert_eq!(std::fs::read_to_string(theirs).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_is_known_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("there.json"), "").unwrap();
+        std::fs::create_dir(at("folder.json")).unwrap();
+        for (name, good) in
+            [("new.json", true), ("there.json", true), ("folder.json", false), ("absent/new.json", false)]
+        {
+            let found = writable(&at(name));
+            assert_eq!(found.is_ok(), good, "{name}: {found:?}");
+        }
+        assert!(writable(Path::new("/dev/null")).is_ok());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
     }
 
     #[test]
