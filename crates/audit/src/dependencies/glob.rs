@@ -23,15 +23,23 @@ fn alternatives(pattern: &str) -> Vec<String> {
     written.flat_map(|pattern| alternatives(&pattern)).take(256).collect()
 }
 
+/// One look at each part of the path for each of the pattern, however many `**` somebody wrote.
 fn parts(pattern: &[&str], path: &[&str]) -> bool {
-    match (pattern, path) {
-        ([], []) => true,
-        (["**", rest @ ..], _) => (0..=path.len()).any(|skipped| parts(rest, &path[skipped..])),
-        ([first, pattern @ ..], [part, path @ ..]) => {
-            within(first.as_bytes(), part.as_bytes()) && parts(pattern, path)
+    // How many of the path's parts the pattern may have taken so far.
+    let mut taken = vec![false; path.len() + 1];
+    taken[0] = true;
+    for part in pattern {
+        if *part == "**" {
+            let first = taken.iter().position(|taken| *taken).unwrap_or(taken.len());
+            taken[first..].fill(true);
+            continue;
         }
-        _ => false,
+        for at in (0..path.len()).rev() {
+            taken[at + 1] = taken[at] && within(part.as_bytes(), path[at].as_bytes());
+        }
+        taken[0] = false;
     }
+    taken[path.len()]
 }
 
 /// One part of a path: no star crosses a slash.
@@ -79,6 +87,12 @@ mod tests {
             ("**/tests/**", "tests/ecosystem/package.json", true),
             ("**/tests/**", "a/tests/package.json", true),
             ("**/test/**", "tests/package.json", false),
+            ("a/**/c", "a/b/b/c", true),
+            ("a/**/c", "a/c", true),
+            ("a/**/c", "a/c/d", false),
+            ("**/a/**/b", "a/x/a/b", true),
+            ("a", "", false),
+            ("", "", true),
             ("packages/{a,b}", "packages/b", true),
             ("packages/{a,b}", "packages/c", false),
             ("a?c", "abc", true),
@@ -88,5 +102,12 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, path), wanted, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn a_hostile_pattern_takes_no_longer_than_any_other() {
+        let path = "a/".repeat(100);
+        assert!(!matches(&format!("{}b", "**/a/".repeat(100)), &path));
+        assert!(!matches(&format!("{}b", "**/".repeat(100)), &path));
     }
 }

@@ -18,6 +18,8 @@ pub(crate) const PIECE: usize = 2 << 20;
 const OVERLAP: usize = 24 << 10;
 /// How far before its keyword a match may begin.
 const BACK: usize = 280;
+/// Hits by rules in one text, at most: a text made of nothing else would take hours. What it has more of is not looked at.
+pub(crate) const MOST: usize = 10_000;
 /// The pragma that lets the secrets of its own line be.
 const PRAGMA: &str = "portcullis:allow";
 /// How much of a line is looked at for the pragma, each side.
@@ -85,11 +87,13 @@ pub(crate) struct Detector<'a> {
     /// Up to here, in `held`, everything was reported.
     done: usize,
     hits: Vec<Hit>,
+    /// Of these the ones by rules.
+    by_rules: usize,
 }
 
 impl<'a> Detector<'a> {
     pub(crate) fn new(live: Option<&'a Live>) -> Self {
-        Self { live, held: Vec::new(), line: 1, done: 0, hits: Vec::new() }
+        Self { live, held: Vec::new(), line: 1, done: 0, hits: Vec::new(), by_rules: 0 }
     }
 
     /// The next bytes of the text.
@@ -118,7 +122,7 @@ impl<'a> Detector<'a> {
         if let Some(live) = self.live {
             found.extend(live.find(text).map(|(range, name)| (range.start, range, None, name.to_owned())));
         }
-        let by_rules = by_rules(text).into_iter();
+        let by_rules = by_rules(text, MOST.saturating_sub(self.by_rules)).into_iter();
         found.extend(by_rules.map(|(at, range, rule)| (at, range, Some(rule), rule.what.to_owned())));
         found.retain(|(at, ..)| *at >= self.done && (*at < border || border == upto));
         found.sort_by_key(|(at, ..)| *at);
@@ -126,6 +130,7 @@ impl<'a> Detector<'a> {
         for (at, range, rule, what) in found {
             line += newlines(&text[counted..at]);
             counted = at;
+            self.by_rules += usize::from(rule.is_some());
             self.hits.push(Hit {
                 rule: rule.map(|rule| rule.id),
                 what,
@@ -171,8 +176,8 @@ fn without_breaks(key: &[u8]) -> Vec<u8> {
     bare
 }
 
-/// Where each begins, for people; the secret; its rule.
-fn by_rules(text: &[u8]) -> Vec<(usize, Range<usize>, &'static Rule)> {
+/// Where each begins, for people; the secret; its rule. Not more than `most`.
+fn by_rules(text: &[u8], most: usize) -> Vec<(usize, Range<usize>, &'static Rule)> {
     let Some(prefilter) = prefilter() else { return Vec::new() };
     let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
     for keyword in prefilter.keywords.find_overlapping_iter(text) {
@@ -194,7 +199,11 @@ fn by_rules(text: &[u8]) -> Vec<(usize, Range<usize>, &'static Rule)> {
         let rule = prefilter.rules[at];
         let Some(regex) = prefilter.patterns[at].get_or_init(|| rule.compile()) else { continue };
         for window in &windows[&at] {
-            for (at, range) in by_rule(text, window, rule, regex) {
+            let left = most.saturating_sub(found.len());
+            if left == 0 {
+                return found;
+            }
+            for (at, range) in by_rule(text, window, rule, regex, left) {
                 if !found.iter().any(|(_, other, _)| other.start < range.end && range.start < other.end) {
                     found.push((at, range, rule));
                 }
@@ -204,11 +213,19 @@ fn by_rules(text: &[u8]) -> Vec<(usize, Range<usize>, &'static Rule)> {
     found
 }
 
-fn by_rule(text: &[u8], window: &Range<usize>, rule: &Rule, regex: &Regex) -> Vec<(usize, Range<usize>)> {
+fn by_rule(
+    text: &[u8],
+    window: &Range<usize>,
+    rule: &Rule,
+    regex: &Regex,
+    most: usize,
+) -> Vec<(usize, Range<usize>)> {
     let mut found = Vec::new();
     let hay = &text[..window.end];
     let mut from = window.start;
-    while let Some(captures) = regex.captures_at(hay, from) {
+    while let Some(captures) = regex.captures_at(hay, from)
+        && found.len() < most
+    {
         let Some(whole) = captures.get(0) else { break };
         let secret = ["s", "t", "u", "v"]
             .iter()
@@ -242,10 +259,12 @@ fn by_rule(text: &[u8], window: &Range<usize>, rule: &Rule, regex: &Regex) -> Ve
 
 /// The reason behind the pragma on the line that has this byte.
 fn pragma(text: &[u8], at: usize) -> Option<String> {
-    let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |line| line + 1);
-    let end = text[at..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |length| at + length);
-    let line = &text[start.max(at.saturating_sub(LINE))..end.min(at + LINE)];
-    let line = String::from_utf8_lossy(line);
+    // No further than counts: a text in one line has many hits.
+    let (first, last) = (at.saturating_sub(LINE), text.len().min(at + LINE));
+    let newline = |byte: &u8| *byte == b'\n';
+    let start = text[first..at].iter().rposition(newline).map_or(first, |line| first + line + 1);
+    let end = text[at..last].iter().position(newline).map_or(last, |length| at + length);
+    let line = String::from_utf8_lossy(&text[start..end]);
     let (_, reason) = line.split_once(PRAGMA)?;
     let reason = reason.trim().trim_end_matches("-->").trim_end_matches("*/").trim();
     Some(reason.to_owned())
@@ -275,6 +294,19 @@ mod tests {
         let rule = Some("github-token");
         assert_eq!(seen, [(2, rule, None), (3, rule, Some("it is dead")), (4, rule, Some(""))]);
         assert!(hits.iter().all(|hit| hit.secret == token.as_bytes()));
+    }
+
+    #[test]
+    fn a_pragma_counts_in_its_own_line_and_near() {
+        let wide = |before: usize, after: usize| {
+            let text = format!("{PRAGMA} no\n{}x{}{PRAGMA} yes", "-".repeat(before), "-".repeat(after));
+            let at = text.find('x').unwrap_or_default();
+            pragma(text.as_bytes(), at)
+        };
+        assert_eq!(wide(1, 1).as_deref(), Some("yes"));
+        assert_eq!(wide(LINE * 2, 1).as_deref(), Some("yes"));
+        assert_eq!(wide(1, LINE * 2), None);
+        assert_eq!(pragma(b"x", 0), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(super) fn json(scanned: &Scanned) -> String {
 }
 
 pub(super) fn text(scanned: &Scanned, colours: bool) -> String {
+    let shown = printable;
     let paint = |code: &str, text: &str| {
         if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     };
@@ -25,7 +26,7 @@ pub(super) fn text(scanned: &Scanned, colours: bool) -> String {
     for finding in &scanned.findings {
         let mut places = finding.places.iter();
         let first = places.next().map(place).unwrap_or_default();
-        text.push_str(&format!("{}  {}  {}\n", first, paint("31;1", &finding.rule), finding.what));
+        text.push_str(&format!("{}  {}  {}\n", first, paint("31;1", &finding.rule), shown(&finding.what)));
         for other in places {
             text.push_str(&format!("  also {}\n", place(other)));
         }
@@ -33,14 +34,14 @@ pub(super) fn text(scanned: &Scanned, colours: bool) -> String {
             text.push_str(&format!("  and in {} more places\n", finding.more));
         }
         for line in details(finding) {
-            text.push_str(&format!("  {line}\n"));
+            text.push_str(&format!("  {}\n", shown(&line)));
         }
     }
     for gap in &scanned.gaps {
-        text.push_str(&format!("{} {gap}\n", paint("33;1", "not looked at:")));
+        text.push_str(&format!("{} {}\n", paint("33;1", "not looked at:"), shown(gap)));
     }
     for note in &scanned.notes {
-        text.push_str(&format!("note: {note}\n"));
+        text.push_str(&format!("note: {}\n", shown(note)));
     }
     let secrets = |count: usize| if count == 1 { "1 secret".to_owned() } else { format!("{count} secrets") };
     let found = match scanned.findings.len() {
@@ -70,11 +71,60 @@ fn details(finding: &Finding) -> Vec<String> {
 }
 
 fn place(place: &Place) -> String {
-    let path = place.path.as_deref().unwrap_or("(no commit has it)");
+    let path = place.path.as_deref().map_or_else(|| "(no commit has it)".into(), printable);
     let mut text = format!("{path}:{}", place.line);
     if let Some(object) = &place.object {
         let commit = place.commit.as_deref().map(|commit| format!("commit {commit}, ")).unwrap_or_default();
         text.push_str(&format!(" ({commit}object {object})"));
     }
     text
+}
+
+/// Names come from a repository that may be somebody else's: none of them moves the cursor, colours what follows, or turns
+/// the direction of writing.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_does_nothing_to_a_terminal() {
+        for (name, shown) in [
+            ("caf\u{e9}/a b.txt", "caf\u{e9}/a b.txt"),
+            ("a\u{1b}[2Jb\nno secret found", "a\\u{1b}[2Jb\\nno secret found"),
+            ("\u{9b}31m\u{202e}txt.exe", "\\u{9b}31m\\u{202e}txt.exe"),
+        ] {
+            let place = Place { path: Some(name.into()), line: 1, ..Place::default() };
+            let finding = Finding {
+                rule: "jwt".into(),
+                what: name.into(),
+                fingerprint: None,
+                places: vec![place.clone(), place],
+                more: 0,
+                in_work_tree: true,
+                note: Some(name.into()),
+                mend: name.into(),
+            };
+            let scanned = Scanned {
+                findings: vec![finding],
+                gaps: vec![name.into()],
+                notes: vec![name.into()],
+                ..Scanned::default()
+            };
+            let text = text(&scanned, false);
+            assert_eq!(text.matches(shown).count(), 7, "{text}");
+            assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{text}");
+        }
+    }
 }

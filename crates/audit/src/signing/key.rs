@@ -1,10 +1,12 @@
 //! The key that signs evidence: Ed25519, named by its thumbprint (RFC 7638).
 
+use aws_lc_rs::encoding::{AsBigEndian as _, Curve25519SeedBin};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
+use secrecy::SecretSlice;
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +84,13 @@ impl SigningKey {
         der.extend_from_slice(seed);
         let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*der));
         Zeroizing::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *text))
+    }
+
+    /// The secret bytes: in base64 they stand in every PEM of the key.
+    #[must_use]
+    pub fn seed(&self) -> Option<SecretSlice<u8>> {
+        let seed: Curve25519SeedBin<'_> = self.pair.seed().ok()?.as_be_bytes().ok()?;
+        Some(seed.as_ref().to_vec().into())
     }
 
     /// Its public half.

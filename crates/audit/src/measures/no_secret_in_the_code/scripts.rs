@@ -82,21 +82,50 @@ pub(super) fn map_of(script: &str) -> Option<String> {
     MAP.as_ref()?.captures_iter(script).last().map(|found| found[1].to_owned())
 }
 
-/// The sources in a source map, by name.
-pub(super) fn sources(map: &[u8]) -> Option<Vec<(String, String)>> {
+/// What is in a source map.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sources {
+    /// Texts, by name.
+    pub(super) texts: Vec<(String, String)>,
+    /// Sections that lie elsewhere, or are none.
+    pub(super) elsewhere: usize,
+}
+
+/// The sources in a source map, and in those that its sections hold.
+pub(super) fn sources(map: &[u8]) -> Option<Sources> {
+    // Before the JSON there may be a line that keeps scripts from reading it.
+    let map = match map.strip_prefix(b")]}'") {
+        Some(rest) => rest.splitn(2, |byte| *byte == b'\n').nth(1)?,
+        None => map,
+    };
     let map: serde_json::Value = serde_json::from_slice(map).ok()?;
     map.get("mappings").or_else(|| map.get("sections"))?;
+    let mut sources = Sources::default();
+    gather(&map, &mut sources);
+    Some(sources)
+}
+
+/// No deeper than the JSON's reader goes.
+fn gather(map: &serde_json::Value, sources: &mut Sources) {
+    sources.texts.extend(own(map));
+    for section in map.get("sections").and_then(|sections| sections.as_array()).into_iter().flatten() {
+        match section.get("map").filter(|map| map.is_object()) {
+            Some(map) => gather(map, sources),
+            None => sources.elsewhere += 1,
+        }
+    }
+}
+
+fn own(map: &serde_json::Value) -> Vec<(String, String)> {
     let texts = |member: &str| map.get(member).and_then(|list| list.as_array()).cloned().unwrap_or_default();
     let names = texts("sources");
     let contents = texts("sourcesContent").into_iter().enumerate();
-    Some(
-        contents
-            .filter_map(|(at, content)| {
-                let name = names.get(at).and_then(|name| name.as_str()).unwrap_or("a source");
-                Some((name.to_owned(), content.as_str()?.to_owned()))
-            })
-            .collect(),
-    )
+    contents
+        .filter_map(|(at, content)| {
+            let name = names.get(at).and_then(|name| name.as_str()).unwrap_or("a source");
+            Some((name.to_owned(), content.as_str()?.to_owned()))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -132,7 +161,14 @@ mod tests {
         assert_eq!(map_of(script).as_deref(), Some("index-B2.js.map"));
         assert_eq!(map_of("const s = 'sourceMappingURL='"), None);
         let map = br#"{"version":3,"sources":["src/a.ts"],"sourcesContent":["let a\n"],"mappings":""}"#;
-        assert_eq!(sources(map), Some(vec![("src/a.ts".to_owned(), "let a\n".to_owned())]));
+        let a = || ("src/a.ts".to_owned(), "let a\n".to_owned());
+        assert_eq!(sources(map), Some(Sources { texts: vec![a()], elsewhere: 0 }));
+        assert_eq!(sources(&[b")]}'\n", &map[..]].concat()).map(|found| found.texts), Some(vec![a()]));
+        let map = String::from_utf8_lossy(map);
+        let nested = format!(
+            r#"{{"sections":[{{"map":{{"sections":[{{"map":{map}}}]}}}},{{"url":"b.map"}},{{"map":{map}}}]}}"#
+        );
+        assert_eq!(sources(nested.as_bytes()), Some(Sources { texts: vec![a(), a()], elsewhere: 1 }));
         assert_eq!(sources(b"<!doctype html>"), None);
     }
 }

@@ -104,8 +104,14 @@ async fn maps(http: &Http, script: &Url, text: &str, seen: &mut Shipped) -> Vec<
     let named = scripts::map_of(text);
     if let Some(inline) = named.as_ref().and_then(|name| name.strip_prefix("data:")) {
         let map = inline.split_once("base64,").and_then(|(_, data)| STANDARD.decode(data).ok());
-        seen.maps += usize::from(map.is_some());
-        return map.and_then(|map| scripts::sources(&map)).unwrap_or_default();
+        let Some(found) = map.and_then(|map| scripts::sources(&map)) else {
+            // Percent-encoded, say.
+            seen.gaps.push(format!("{script} carries its source map in a way that is not understood"));
+            return Vec::new();
+        };
+        seen.maps += 1;
+        elsewhere(script, &found, seen);
+        return found.texts;
     }
     let mut usual = script.clone();
     usual.set_path(&format!("{}.map", script.path()));
@@ -117,10 +123,17 @@ async fn maps(http: &Http, script: &Url, text: &str, seen: &mut Shipped) -> Vec<
         let Some(body) = load(http, &url, false, seen).await else { continue };
         if let Some(found) = scripts::sources(&body) {
             seen.maps += 1;
-            sources.extend(found.into_iter().map(|(name, source)| (format!("{url} ({name})"), source)));
+            elsewhere(&url, &found, seen);
+            sources.extend(found.texts.into_iter().map(|(name, source)| (format!("{url} ({name})"), source)));
         }
     }
     sources
+}
+
+fn elsewhere(map: &Url, found: &scripts::Sources, seen: &mut Shipped) {
+    if found.elsewhere > 0 {
+        seen.gaps.push(format!("{} sections of the source map of {map} are not in it", found.elsewhere));
+    }
 }
 
 async fn load(http: &Http, url: &Url, certain: bool, seen: &mut Shipped) -> Option<Vec<u8>> {

@@ -194,6 +194,17 @@ async fn a_secret_that_only_the_bundle_has_fails() {
     ] {
         but(&Made::sound().serving(path, &body).claims(|_| {}).await, &[(SHIPPED, Fail)]);
     }
+    let inner = format!(r#"{{"mappings":"","sources":["a.ts"],"sourcesContent":["let t = '{}'"]}}"#, token());
+    let sections =
+        format!(r#"{{"version":3,"sections":[{{"offset":{{"line":0,"column":0}},"map":{inner}}}]}}"#);
+    but(&Made::sound().serving("/assets/index.js.map", &sections).claims(|_| {}).await, &[(SHIPPED, Fail)]);
+    let elsewhere = r#"{"version":3,"sections":[{"offset":{"line":0,"column":0},"url":"b.map"}]}"#;
+    but(
+        &Made::sound().serving("/assets/index.js.map", elsewhere).claims(|_| {}).await,
+        &[(SHIPPED, NotProven)],
+    );
+    let inline = "1\n//# sourceMappingURL=data:application/json,%7B%22mappings%22%3A%22%22%7D";
+    but(&Made::sound().serving("/assets/page.js", inline).claims(|_| {}).await, &[(SHIPPED, NotProven)]);
     let lost = Made::sound().serving("/", "<script src=/gone.js></script>").claims(|_| {}).await;
     but(&lost, &[(SHIPPED, NotProven)]);
     but(&Made::sound().claims(|config| config.secrets.frontend = None).await, &[(SHIPPED, NotProven)]);
