@@ -30,5 +30,11 @@ pub use manifests::{Manifest, Manifests};
 pub use repository::Repository;
 pub use tree::Tree;
 
+/// Manifests that their lockfiles do not meet, or that have none: what the measure on dependencies will say of them.
+#[must_use]
+pub fn unlocked(tree: &Tree, manifests: &Manifests) -> Vec<String> {
+    locks::Locks::of(tree, manifests).faults
+}
+
 #[cfg(test)]
 pub(crate) use repository::planted as repository_of_tests;

@@ -79,13 +79,13 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
         measures.push(measure);
     }
     progress(Progress { done: selected.len(), total: selected.len(), what: "done".into() });
-    let mut notes = notes(&world.config);
+    let mut notes = notes(&world.config, world.http.sent() > 0);
     notes.extend(world.keep().await);
     let (accepted, said) = waivers::told(&world.config.waivers, world.now, &measures);
     notes.extend(said);
     let commit = world.config.repository.as_deref().and_then(commit::of);
     if commit.as_ref().is_some_and(|(_, changed)| *changed) {
-        notes.push("the work tree differs from the commit".into());
+        notes.push("what is staged differs from the commit".into());
     }
     let drawn = world.sent().map(|matrix| measures::drawn(&world.inventory, matrix));
     world.clean_up().await;
@@ -138,7 +138,7 @@ async fn told(id: MeasureId, world: &World, tell: impl Fn(String)) -> Vec<report
 }
 
 /// What a reader should know about the run as a whole.
-fn notes(config: &Config) -> Vec<String> {
+fn notes(config: &Config, over_http: bool) -> Vec<String> {
     let loopback = |address: &str| {
         url::Url::parse(address).is_ok_and(|url| match url.host() {
             Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -148,13 +148,15 @@ fn notes(config: &Config) -> Vec<String> {
         })
     };
     let mut notes = Vec::new();
-    if loopback(&config.issuer) && config.issuer.starts_with("http:") {
+    if over_http && loopback(&config.issuer) && config.issuer.starts_with("http:") {
         notes.push(format!("the issuer {} is on loopback over http: this is a test", config.issuer));
     }
-    if loopback(&config.target) {
+    if over_http && loopback(&config.target) {
         notes.push("the target is on loopback: nothing here was seen from outside".into());
     }
-    notes.push("requests without an Origin pass CORS, and must: CORS is no authentication".into());
+    if over_http {
+        notes.push("requests without an Origin pass CORS, and must: CORS is no authentication".into());
+    }
     notes.extend(config.document.iter().flat_map(Document::notes));
     notes
 }

@@ -217,6 +217,13 @@ pub fn exit_code(outcome: Outcome<'_>) -> u8 {
     }
 }
 
+/// How many of the document's measures are proven, and of how many: the one rule by which badge, page and board count.
+/// What applies to nothing is not counted, and what is beyond the document is not either.
+#[must_use]
+pub fn proven(report: &Report) -> (usize, usize) {
+    shown::proven(report)
+}
+
 /// One sentence on a measure: the claim that decided its verdict and what was seen for it.
 pub(crate) fn summary(measure: &Measure) -> String {
     let proven = measure.proven();

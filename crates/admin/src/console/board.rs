@@ -36,6 +36,10 @@ pub struct Environment {
     pub digest: String,
     /// Whether the report is signed, in words.
     pub signature: String,
+    /// How many measures are proven by it.
+    pub proven: usize,
+    /// Of how many.
+    pub measures: usize,
     /// What changed since the run before, in sentences: `regressed`, `fixed`, …, and of what.
     pub drift: Vec<Drift>,
     /// What a reader should know about the run.

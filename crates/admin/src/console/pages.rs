@@ -287,7 +287,13 @@ mod tests {
             ..Line::default()
         };
         let shown = Board {
-            environments: vec![Environment { name: "production".to_owned(), ..Environment::default() }],
+            environments: vec![Environment {
+                name: "production".to_owned(),
+                proven: 4,
+                measures: 13,
+                ..Environment::default()
+            }],
+            document: Some("measures.md".to_owned()),
             lines: vec![
                 line("first", Mark::Ticked),
                 line("second", Mark::NotMeasured),
@@ -296,7 +302,12 @@ mod tests {
             ..Board::default()
         };
         let page = board("x", &shown, "/console/logout").text;
-        assert!(page.contains("1 of 3 lines proven"), "{page}");
+        assert!(page.contains("1 of 3 lines proven") && page.contains("4 of 13 measures"), "{page}");
+        let without = board("x", &Board { document: None, ..shown.clone() }, "/console/logout").text;
+        assert!(
+            without.contains("4 of 13 measures proven") && !without.contains("lines proven"),
+            "{without}"
+        );
         let listed = page.split("<h2>Not measured</h2>").nth(1).unwrap();
         assert!(listed.contains("<li>second</li>") && !listed.contains("<li>third</li>"));
         assert!(page.contains("production: stale"));

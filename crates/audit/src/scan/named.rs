@@ -287,6 +287,10 @@ pub(crate) fn is_secret(context: &Context<'_>) -> bool {
     if says(HARMLESS) || is_sample(value) || shape::is_uuid(value) || is_code(context) {
         return false;
     }
+    // `secret-client-address:…` is where somebody is, not what he knows.
+    if words.last().is_some_and(|word| matches!(word.as_str(), "address" | "addresses")) {
+        return false;
+    }
     // `key` alone is a map's key; something must say which key.
     if words.last().is_some_and(|word| word == "key" || word == "keys") && words.len() < 2 {
         return false;
@@ -404,6 +408,17 @@ mod tests {
             assert_eq!(words(name.as_bytes()), ["client", "secret", "file"], "{name}");
         }
         assert_eq!(words(b"apiKey"), ["api", "key"]);
+    }
+
+    #[test]
+    fn an_address_is_no_secret_and_the_secret_beside_it_is_one() {
+        use super::super::live::Live;
+        use super::super::{Baseline, in_text};
+        let live = Live::new(&[]).unwrap();
+        let value = ["0b6acc9a41f27", "e83d5b9c0a7f46e21d8"].concat();
+        let found = |text: String| in_text(text.as_bytes(), &live, &Baseline::default(), 0).len();
+        assert_eq!(found(format!("{{\"bucket\":\"secret-client-address:{value}\"}}")), 0);
+        assert_eq!(found(format!("{{\"client-secret\":\"{value}\"}}")), 1);
     }
 
     #[test]

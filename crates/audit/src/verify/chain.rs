@@ -163,7 +163,24 @@ fn place(verified: &Verified, sound: &BTreeMap<&str, Vec<(&Verified, &Report)>>)
         later += 1;
         digest = &next.digest;
     }
+    // The newest of all, and not only of what a gap or a fork leaves before it.
+    let follows = |link: &Verified| {
+        links.iter().any(|(_, report)| report.run.previous.as_deref() == Some(link.digest.as_str()))
+    };
+    let started = |wanted: &Verified| {
+        links.iter().find(|(link, _)| link.digest == wanted.digest).map(|(_, report)| report.run.started_at)
+    };
+    let beside = links.iter().find(|(link, report)| {
+        link.digest != verified.digest && Some(report.run.started_at) >= started(verified) && !follows(link)
+    });
     match later {
+        0 if let Some((link, _)) = beside => Finding::new(
+            Weight::Note,
+            format!(
+                "{} is not the newest of {environment}: {} is, and does not follow it",
+                verified.file, link.file
+            ),
+        ),
         0 => Finding::new(Weight::Good, format!("{} is the newest of {environment}", verified.file)),
         later => Finding::new(Weight::Note, format!("{} has {later} newer reports behind it", verified.file)),
     }
@@ -218,6 +235,8 @@ mod tests {
     fn a_report_taken_out_put_in_changed_or_hung_elsewhere_is_told() {
         let all = three();
         is(found(vec![all[0].clone(), all[2].clone()], &all[2]), Weight::Bad, "gap: 1.json follows");
+        is(found(vec![all[0].clone(), all[2].clone()], &all[2]), Weight::Bad, "named.json is the newest");
+        is(found(vec![all[0].clone(), all[2].clone()], &all[0]), Weight::Bad, "named.json is not the newest");
         is(found(vec![all[1].clone(), all[2].clone()], &all[2]), Weight::Bad, "gap: 0.json follows");
         let beside = link(3, Some(&all[0]), 1);
         is(found([all.clone(), vec![beside]].concat(), &all[2]), Weight::Bad, "fork: ");

@@ -180,7 +180,11 @@ fn open_mark(verdicts: impl Iterator<Item = Verdict> + Clone, stale: bool) -> Ma
 
 fn environment(told: &Told, pictures: &Pictures, now: i64) -> Environment {
     let report = &told.kept.report;
+    let (proven, measures) = ::audit::report::proven(report);
     Environment {
+        // Old evidence proves nothing here, as it ticks nothing.
+        proven: if is_stale(report, now) { 0 } else { proven },
+        measures,
         name: report.run.environment.clone(),
         started_at: report.run.started_at,
         started: report.run.started.clone(),
@@ -426,6 +430,8 @@ mod tests {
         assert_eq!(history, Some("1 of 2, first 1970-01-01T00:00:00Z"));
         assert_eq!(shown.environments[0].history.as_deref(), Some("2 runs"));
         assert!(shown.environments[1].stale && !shown.environments[0].stale);
+        let counted = |at: usize| (shown.environments[at].proven, shown.environments[at].measures);
+        assert_eq!((counted(0), counted(1)), ((1, 2), (0, 2)));
         assert_eq!(shown.environments[0].digest, "ab01");
         let drift = &shown.environments[0].drift;
         assert_eq!((drift.len(), drift[0].what.as_str()), (1, "N2: pass, now fail"));

@@ -34,6 +34,13 @@ impl Installation {
         }
     }
 
+    /// Says which one was meant, and that there is another.
+    pub fn told(place: &Where) -> String {
+        let (here, of_dev) =
+            (Path::new("portcullis.toml").exists(), Path::new(".portcullis/dev.json").exists());
+        said(place, here, of_dev)
+    }
+
     /// By a configuration file.
     pub fn configured(file: &Path, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let configuration = Configuration::load(&Source {
@@ -49,5 +56,47 @@ impl Installation {
         let folder = Folder::open(dir)?;
         let configuration = folder.configuration(&folder.last_start()?, environment)?;
         Ok(Installation { configuration, dev: Some(folder) })
+    }
+}
+
+fn said(place: &Where, here: bool, of_dev: bool) -> String {
+    let beside = "; .portcullis is here too: --dir .portcullis means that one";
+    match (&place.config, &place.dir) {
+        (Some(file), _) => format!("configuration: {}", file.display()),
+        (None, Some(dir)) => format!("configuration: {} of portcullis dev", dir.display()),
+        (None, None) if here => {
+            format!("configuration: portcullis.toml{}", if of_dev { beside } else { "" })
+        }
+        (None, None) if of_dev => "configuration: .portcullis of portcullis dev".to_owned(),
+        (None, None) => "configuration: none is here".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_that_was_meant_is_told_and_the_other_one_that_is_here() {
+        let place = |config: Option<&str>, dir: Option<&str>| Where {
+            config: config.map(Into::into),
+            dir: dir.map(Into::into),
+            json: false,
+        };
+        for (place, here, of_dev, expected) in [
+            (place(None, None), true, false, "configuration: portcullis.toml"),
+            (
+                place(None, None),
+                true,
+                true,
+                "configuration: portcullis.toml; .portcullis is here too: --dir .portcullis means that one",
+            ),
+            (place(None, None), false, true, "configuration: .portcullis of portcullis dev"),
+            (place(None, Some(".portcullis")), true, true, "configuration: .portcullis of portcullis dev"),
+            (place(Some("a.toml"), None), true, true, "configuration: a.toml"),
+            (place(None, None), false, false, "configuration: none is here"),
+        ] {
+            assert_eq!(said(&place, here, of_dev), expected);
+        }
     }
 }

@@ -106,11 +106,15 @@ async fn an_empty_repository_gets_what_it_takes_to_begin() {
         assert_eq!(state(&said, path), "written", "{path}");
     }
     holds(folder.path()).await;
+    assert_eq!(std::fs::read_to_string(folder.path().join(".gitignore")).unwrap(), "/data/\n");
 
     // As the step for CI runs it: no server, no store, and no package whose registry would have to be asked.
     let mut audit = portcullis(&["audit", "--only", "G2", "--format", "json", "--config"]);
     audit.arg(folder.path().join("portcullis.toml"));
     let report = process::run(audit).await.expect(3).json();
+    assert!(report["signature"].is_string(), "{report:#}");
+    // Nothing was asked over HTTP, so nothing is said of it.
+    assert!(!report["run"]["notes"].to_string().contains("CORS"), "{report:#}");
     let claims = report["measures"][0]["claims"].as_array().unwrap();
     let covered = claims.iter().find(|claim| claim["id"] == "every_manifest_is_covered").unwrap();
     assert_eq!(covered["verdict"], "pass", "{report:#}");
@@ -152,6 +156,41 @@ async fn a_monorepo_is_found_whole_and_a_second_run_changes_nothing() {
     for file in again["files"].as_array().unwrap() {
         assert_eq!(file["state"], "unchanged", "{file}");
     }
+    assert_eq!(state(&again, ".github/dependabot.yml"), "unchanged");
+    // Whatever is uncommented then, or added by `audit init`, stands in the table that it was written for.
+    let configuration = folder.path().join("portcullis.toml");
+    let mut mapped = portcullis(&["audit", "init", "--yes", "--config"]);
+    mapped.arg(&configuration).arg(folder.path().join("docs/security.md"));
+    process::run(mapped).await.expect(0);
+    let text = std::fs::read_to_string(&configuration).unwrap().replace("# advisories", "advisories");
+    let text: toml::Table = toml::from_str(&text).unwrap();
+    assert_eq!(text["audit"]["advisories"].as_str(), Some("../advisory-db"));
+    assert_eq!(text["audit"]["lines"].as_table().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_git_would_commit_and_what_nothing_locks_is_told() {
+    let folder = repository(&[
+        (".gitignore", "node_modules"),
+        ("package.json", "{\"dependencies\": {\"left-pad\": \"1.3.0\"}}"),
+        (
+            ".github/dependabot.yml",
+            "version: 2\nupdates:\n  - {package-ecosystem: npm, directory: /, schedule: {interval: daily}}\n  \
+             - {package-ecosystem: github-actions, directory: /, schedule: {interval: daily}}\n",
+        ),
+    ]);
+    let said = init(folder.path(), &[]).await.stdout;
+    for line in [
+        "not locked   package.json: no lockfile is committed beside it or its workspace; G2 will fail on it",
+        "covered      .github/dependabot.yml",
+        "kept         .gitignore (it lacks /data/: keys and reports lie there)",
+    ] {
+        assert!(said.contains(line), "{line} is not in {said}");
+    }
+    let said = init(folder.path(), &["--yes", "--json"]).await.json();
+    assert_eq!(state(&said, ".gitignore"), "appended");
+    let ignored = std::fs::read_to_string(folder.path().join(".gitignore")).unwrap();
+    assert_eq!(ignored, "node_modules\n/data/\n");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub fn run(arguments: &AuditInit, environment: &Environment) -> Result<(), Comma
     let (source, document) = read(arguments)?;
     // Without a configuration there is nothing to know of the lines yet.
     let place = kept::place(&arguments.place);
+    eprintln!("portcullis: {}", Installation::told(&arguments.place));
     let document = match configuration(arguments, environment, place.as_deref())? {
         Some(configuration) => document.mapped(&crate::wiring::document::lines(&configuration)?),
         None => document,

@@ -1,7 +1,7 @@
 //! What a repository shows: OpenAPI documents, Railway's files, the document of security measures, manifests, and where
 //! its backend probably listens.
 
-use ::audit::dependencies::{Ecosystem, Manifests, Repository, Tree, coverage};
+use ::audit::dependencies::{Ecosystem, Manifests, Repository, Tree, coverage, unlocked};
 use ::audit::{Document, MeasureId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,8 +43,10 @@ pub struct Found {
     pub to_cover: BTreeMap<Ecosystem, Vec<String>>,
     /// What a configured update tool leaves out; none where there is no tool.
     pub update_tool_lacks: Option<Vec<String>>,
-    /// Whether that tool is Renovate.
-    pub renovate: bool,
+    /// Renovate's configuration, where that is the tool.
+    pub renovate: Option<&'static str>,
+    /// Manifests without a lockfile, or with one that does not meet them.
+    pub unlocked: Vec<String>,
     /// The file of Dependabot's that is there, or is to be.
     pub dependabot: &'static str,
     /// Whether CI is GitLab's.
@@ -84,13 +86,14 @@ impl Found {
             ".renovaterc.json5",
         ]
         .into_iter()
-        .any(has);
+        .find(|path| has(path));
         // The step that is written now is kept current like the others.
         let tree = if gitlab { tree } else { tree.and(WORKFLOW) };
         let manifests = Manifests::of(&tree);
         Found {
             update_tool_lacks: coverage::gaps(&tree, &manifests),
             to_cover: manifests.to_cover(),
+            unlocked: unlocked(&tree, &manifests),
             root,
             openapi,
             other_openapi,
@@ -115,6 +118,7 @@ impl Found {
             "document": self.document.as_ref().map(|(file, _)| file),
             "upstream": self.upstream.url,
             "ecosystems": ecosystems,
+            "unlocked": self.unlocked,
         })
     }
 }
@@ -144,6 +148,9 @@ impl fmt::Display for Found {
             .map(|(ecosystem, folders)| format!("{ecosystem} {}", folders.len()))
             .collect();
         line(f, "manifests", &ecosystems.join(", "))?;
+        for (at, fault) in self.unlocked.iter().enumerate() {
+            line(f, if at == 0 { "not locked" } else { "" }, &format!("{fault}; G2 will fail on it"))?;
+        }
         writeln!(f)
     }
 }

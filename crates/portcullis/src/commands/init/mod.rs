@@ -15,7 +15,22 @@ use std::path::Path;
 struct Planned {
     path: &'static str,
     text: String,
+    manner: Manner,
 }
+
+/// How it gets there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// As a whole.
+    Whole,
+    /// One line more than there is.
+    Line(&'static str),
+    /// Not at all: what is there does already.
+    Covered,
+}
+
+/// Where keys, reports and the store of a developer's machine lie.
+const DATA: &str = "/data/";
 
 /// What became of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,8 +41,12 @@ enum State {
     Overwritten,
     /// There is another one.
     Kept,
+    /// There was one that lacks a line, which it has now.
+    Appended,
     /// It is there already, word for word.
     Unchanged,
+    /// Another one is there, and it does what is wanted.
+    Covered,
     /// `--dry-run`: there is none.
     WouldWrite,
     /// `--dry-run`: there is another one.
@@ -40,7 +59,9 @@ impl State {
             State::Written => "written",
             State::Overwritten => "overwritten",
             State::Kept => "kept",
+            State::Appended => "appended",
             State::Unchanged => "unchanged",
+            State::Covered => "covered",
             State::WouldWrite => "would write",
             State::WouldAsk => "would ask",
         }
@@ -66,8 +87,8 @@ pub fn run(arguments: &Init) -> Result<(), CommandError> {
     }
     print(&found.to_string());
     for (planned, state) in &states {
-        print(&format!("{:<12} {}\n", state.as_str(), planned.path));
-        if arguments.dry_run && *state != State::Unchanged {
+        print(&format!("{:<12} {}{}\n", state.as_str(), planned.path, left_to_do(planned, *state)));
+        if arguments.dry_run && !matches!(state, State::Unchanged | State::Covered) {
             let indented = planned.text.lines().map(|line| format!("    {line}").trim_end().to_owned());
             print(&format!("{}\n", indented.collect::<Vec<_>>().join("\n")));
         }
@@ -85,21 +106,61 @@ pub fn run(arguments: &Init) -> Result<(), CommandError> {
 
 /// The files, in the order in which they are told.
 fn planned(found: &Found) -> Vec<Planned> {
-    let mut files = vec![Planned { path: "portcullis.toml", text: templates::configuration(found) }];
+    let whole = |path, text| Planned { path, text, manner: Manner::Whole };
+    let mut files = vec![whole("portcullis.toml", templates::configuration(found))];
     // A tool that looks after everything already wants no second one beside it.
-    if found.update_tool_lacks.as_ref().is_none_or(|gaps| !gaps.is_empty()) && !found.renovate {
-        files.push(Planned { path: found.dependabot, text: templates::dependabot(&found.to_cover) });
+    let covered = found.update_tool_lacks.as_ref().is_some_and(Vec::is_empty);
+    match found.renovate {
+        Some(path) if covered => {
+            files.push(Planned { path, text: String::new(), manner: Manner::Covered });
+        }
+        Some(_) => {}
+        None => {
+            let manner = if covered { Manner::Covered } else { Manner::Whole };
+            files.push(Planned {
+                path: found.dependabot,
+                text: templates::dependabot(&found.to_cover),
+                manner,
+            });
+        }
     }
     if !found.gitlab {
-        files.push(Planned { path: found::WORKFLOW, text: templates::WORKFLOW.to_owned() });
+        files.push(whole(found::WORKFLOW, templates::WORKFLOW.to_owned()));
     }
+    files.extend(ignored(&found.root));
     files
+}
+
+/// `.gitignore` with the folder of keys; none where it cannot be read, and is somebody's all the same.
+fn ignored(root: &Path) -> Option<Planned> {
+    let planned = |text| Some(Planned { path: ".gitignore", text, manner: Manner::Line(DATA) });
+    match std::fs::read_to_string(root.join(".gitignore")) {
+        Ok(text) => {
+            let named =
+                text.lines().any(|line| matches!(line.trim().trim_matches('/'), "data" | "data/*" | "*"));
+            let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            planned(if named { text } else { format!("{text}{end}{DATA}\n") })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => planned(format!("{DATA}\n")),
+        Err(_) => None,
+    }
+}
+
+/// What is then a person's to do.
+fn left_to_do(planned: &Planned, state: State) -> String {
+    match (planned.manner, state) {
+        (Manner::Line(line), State::Kept | State::WouldAsk) => {
+            format!(" (it lacks {line}: keys and reports lie there)")
+        }
+        _ => String::new(),
+    }
 }
 
 fn settle(planned: &Planned, root: &Path, arguments: &Init, asks: bool) -> Result<State, CommandError> {
     let path = root.join(planned.path);
     let state = match std::fs::read_to_string(&path) {
         Ok(text) if text == planned.text => return Ok(State::Unchanged),
+        _ if planned.manner == Manner::Covered => return Ok(State::Covered),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if arguments.dry_run {
                 State::WouldWrite
@@ -109,32 +170,49 @@ fn settle(planned: &Planned, root: &Path, arguments: &Init, asks: bool) -> Resul
         }
         // Also what cannot be read: it is somebody's.
         _ if arguments.dry_run => State::WouldAsk,
-        _ if arguments.yes || (asks && is_allowed(planned.path)) => State::Overwritten,
+        _ if arguments.yes || (asks && is_allowed(planned)) => match planned.manner {
+            Manner::Line(_) => State::Appended,
+            Manner::Whole | Manner::Covered => State::Overwritten,
+        },
         _ => State::Kept,
     };
-    if matches!(state, State::Written | State::Overwritten) {
-        write(&path, &planned.text)?;
+    if matches!(state, State::Written | State::Overwritten | State::Appended) {
+        write(root, &path, &planned.text)?;
     }
     Ok(state)
 }
 
-fn is_allowed(path: &str) -> bool {
-    print(&format!("{path} is there already. Overwrite it? [y/N] "));
+fn is_allowed(planned: &Planned) -> bool {
+    let path = planned.path;
+    print(&match planned.manner {
+        Manner::Line(line) => format!("{path} is there already. Append {line} to it? [y/N] "),
+        _ => format!("{path} is there already. Overwrite it? [y/N] "),
+    });
     let mut answer = String::new();
     let _ = std::io::stdout().flush();
     std::io::stdin().lock().read_line(&mut answer).is_ok()
         && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Whole or not at all: beside it first.
-fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+/// Whole or not at all, and inside the repository: a link in somebody's checkout leads nowhere that was not asked for.
+fn write(root: &Path, path: &Path, text: &str) -> Result<(), CommandError> {
     let refused =
         |error: std::io::Error| CommandError::failed(format!("cannot write {}: {error}", path.display()));
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(refused)?;
+        stays_inside(root, folder).and_then(|()| std::fs::create_dir_all(folder)).map_err(refused)?;
     }
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).map_err(refused)
+    ::audit::document::replace(path, text).map_err(refused)
+}
+
+/// No folder on the way is a link that leads out.
+fn stays_inside(root: &Path, folder: &Path) -> std::io::Result<()> {
+    let top = root.canonicalize()?;
+    let there = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(root);
+    if there.canonicalize()?.starts_with(&top) {
+        return Ok(());
+    }
+    let why = format!("{} is a link that leads out of {}", there.display(), root.display());
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why))
 }
 
 /// What the update tool leaves out once everything is written.
@@ -177,4 +255,32 @@ fn as_json(found: &Found, states: &[(Planned, State)], after: &After) -> Value {
         "gitlab_ci": found.gitlab.then_some(templates::GITLAB),
         "next": next(found),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_link_is_written_through_and_nobodys_file_is_lost() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (root, theirs) = (folder.path(), elsewhere.path().join("theirs"));
+        std::fs::write(&theirs, "theirs").unwrap();
+        // Names that an earlier version wrote its half through, and one of a person's own.
+        symlink(&theirs, root.join("portcullis.new")).unwrap();
+        std::fs::write(root.join("dependabot.new"), "a person's").unwrap();
+        for name in ["portcullis.toml", "dependabot.yml", ".github/workflows/a.yml"] {
+            write(root, &root.join(name), "ours").unwrap();
+            assert_eq!(std::fs::read_to_string(root.join(name)).unwrap(), "ours");
+        }
+        assert_eq!(std::fs::read_to_string(root.join("dependabot.new")).unwrap(), "a person's");
+        symlink(&theirs, root.join("link.toml")).unwrap();
+        symlink(elsewhere.path(), root.join("out")).unwrap();
+        for name in ["link.toml", "out/a.yml", "out/b/a.yml"] {
+            assert!(write(root, &root.join(name), "ours").is_err(), "{name}");
+        }
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+    }
 }

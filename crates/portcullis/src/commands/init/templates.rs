@@ -35,12 +35,18 @@ pub fn configuration(found: &Found) -> String {
         }
         None => text.push_str("# frontend_origins = [\"http://localhost:5173\"]\n"),
     }
-    text.push_str("\n[operations]\nlisten = \"127.0.0.1:4402\"\n\n[audit]\nrepository = \".\"\ntarget = \"http://localhost:4401\"\n");
+    text.push_str("\n[operations]\nlisten = \"127.0.0.1:4402\"\n\n[audit]\n");
+    // Nothing is commented out behind the last key: what is added to the file begins a table there.
+    text.push_str("# advisories = \"../advisory-db\"             # a copy of the RustSec database, of OSV's files, or of both\n");
     match &found.document {
         Some((file, _)) => text.push_str(&format!("document = {}\n", quoted(file))),
         None => text.push_str("# document = \"docs/security-measures.md\"    # a Markdown checklist\n"),
     }
-    text.push_str("# advisories = \"../advisory-db\"             # a copy of the RustSec database, of OSV's files, or of both\n");
+    text.push_str(
+        "repository = \".\"\n\
+         target = \"http://localhost:4401\"\n\
+         state = \"data/audit\"                     # signed reports and the key that signs them\n",
+    );
     if !found.railway.is_empty() {
         text.push_str(&format!(
             "\n# {}: on Railway the platform is asked for open TCP proxies, too.\n\

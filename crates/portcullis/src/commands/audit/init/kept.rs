@@ -39,6 +39,13 @@ pub fn edited(
 
 fn with_lines(source: &str, document: &str, lines: &[(String, Vec<MeasureId>)]) -> Result<String, String> {
     let mut toml: DocumentMut = source.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+    // A table that is new goes to the very end: what is commented out there belongs to the table before it.
+    let end = toml.trailing().as_str().unwrap_or_default().to_owned();
+    let is_new = match toml.get("audit") {
+        Some(Item::Table(audit)) => !audit.contains_key("lines"),
+        None => true,
+        _ => false,
+    };
     let table = || Item::Table(Table::new());
     let audit = toml.entry("audit").or_insert_with(table);
     let audit = audit.as_table_like_mut().ok_or("[audit] is no table")?;
@@ -71,6 +78,11 @@ fn with_lines(source: &str, document: &str, lines: &[(String, Vec<MeasureId>)]) 
                 kept.insert(text, value(ids));
             }
         }
+    }
+    if is_new && let Some(kept) = toml["audit"]["lines"].as_table_mut() {
+        kept.set_position(Some(isize::MAX));
+        kept.decor_mut().set_prefix(format!("{end}\n"));
+        toml.set_trailing("");
     }
     Ok(toml.to_string())
 }
@@ -113,6 +125,24 @@ mod tests {
         }
         assert!(!text.contains("Old"), "{text}");
         assert_eq!(with_lines(&text, "other.md", &lines).unwrap(), text, "twice is once");
+    }
+
+    #[test]
+    fn what_is_commented_out_at_the_end_stays_with_its_table() {
+        for source in [
+            "[audit]\ntarget = \"https://a\"\n# advisories = \"db\"\n",
+            "[audit]\ntarget = \"https://a\"\n# advisories = \"db\"\n\n[gateway]\n# listen = \"b\"\n",
+        ] {
+            let text = with_lines(source, "ours.md", &[line("CORS.", &[N2])]).unwrap();
+            let again: toml::Table = toml::from_str(&text.replace("# ", "")).unwrap();
+            assert_eq!(again["audit"]["advisories"].as_str(), Some("db"), "{text}");
+            assert_eq!(again["audit"]["lines"].as_table().map(toml::Table::len), Some(1), "{text}");
+            assert!(text.ends_with("\n\n[audit.lines]\n\"CORS.\" = [\"N2\"]\n"), "{text}");
+            assert_eq!(
+                again.get("gateway").map(|gateway| gateway["listen"].as_str()),
+                source.contains("gateway").then_some(Some("b"))
+            );
+        }
     }
 
     #[test]
