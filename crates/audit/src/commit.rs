@@ -3,32 +3,49 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The commit that is checked out, in hexadecimal, and whether the work tree differs from it; none where the folder is in
-/// no repository, or git is not installed.
+/// The commit that is checked out, in hexadecimal, and whether the index differs from it; none where the folder is in no
+/// repository, or git is not installed.
+///
+/// What was changed and not added is not seen: to compare a file of the work tree, git runs the filters that the
+/// repository's own configuration names.
 pub(crate) fn of(folder: &Path) -> Option<(String, bool)> {
-    let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?;
+    let (_, commit) = git(folder, &["rev-parse", "--verify", "HEAD"]).filter(|(code, _)| *code == 0)?;
     let commit = commit.trim();
     let sound = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let changed =
-        git(folder, &["status", "--porcelain", "--untracked-files=no"]).is_some_and(|said| !said.is_empty());
+    let compare =
+        ["diff-index", "--cached", "--quiet", "--no-ext-diff", "--ignore-submodules=all", "HEAD", "--"];
+    let changed = git(folder, &compare).is_some_and(|(code, _)| code == 1);
     sound.then(|| (commit.to_owned(), changed))
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    // A repository's own configuration may name programs to run; a status needs none of them.
+/// A repository's configuration may name another folder as its work tree (`core.worktree`), and what lies here would go
+/// unseen: the top that git tells must be a folder above with a `.git` of its own.
+pub(crate) fn own_work_tree(folder: &Path, top: &Path) -> Result<(), String> {
+    let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
+    let (folder, top) = (real(folder)?, real(top)?);
+    if folder.starts_with(&top) && top.join(".git").exists() {
+        return Ok(());
+    }
+    Err(format!("its configuration names another work tree, {}", top.display()))
+}
+
+/// The exit code, and what it says.
+fn git(folder: &Path, arguments: &[&str]) -> Option<(i32, String)> {
+    // A repository's own configuration may name programs to run; these commands need none of them.
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false"])
+        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(arguments)
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
+        .env("GIT_NO_LAZY_FETCH", "1")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    Some((output.status.code()?, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 #[cfg(test)]
@@ -53,6 +70,41 @@ mod tests {
         let (commit, changed) = of(folder.path()).unwrap();
         assert_eq!((commit.len(), changed), (40, false));
         std::fs::write(folder.path().join("a"), "2").unwrap();
+        assert_eq!(of(folder.path()), Some((commit.clone(), false)), "only the index is compared");
+        git(&["add", "a"]);
         assert_eq!(of(folder.path()), Some((commit, true)));
+    }
+
+    #[test]
+    fn no_program_that_the_repository_names_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let git = |arguments: &[&str]| {
+            let identity =
+                ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+            let mut run = Command::new("git");
+            run.arg("-C").arg(folder.path()).args(identity).args(arguments);
+            assert!(run.output().unwrap().status.success(), "{arguments:?}");
+        };
+        git(&["init", "-q"]);
+        std::fs::write(path("a"), "1").unwrap();
+        std::fs::write(path(".gitattributes"), "* filter=evil diff=evil\n").unwrap();
+        git(&["add", "."]);
+        git(&["commit", "-q", "-m", "one"]);
+        let program = format!("touch {}; cat", path("was-run").display());
+        for name in ["filter.evil.clean", "filter.evil.process", "core.fsmonitor", "diff.evil.command"] {
+            git(&["config", name, &program]);
+        }
+        // As long, and another time: git would have to read it.
+        std::fs::write(path("a"), "2").unwrap();
+        assert!(of(folder.path()).is_some());
+        let repository = crate::dependencies::Repository::of(folder.path()).unwrap();
+        repository.tree().unwrap();
+        repository.log(0).unwrap();
+        crate::scan::scan(&crate::scan::Options::new(folder.path(), 0), &|_| {}).unwrap();
+        let mut staged = crate::scan::Options::new(folder.path(), 0);
+        staged.staged = true;
+        crate::scan::scan(&staged, &|_| {}).unwrap();
+        assert!(!path("was-run").exists());
     }
 }

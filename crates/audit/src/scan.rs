@@ -20,6 +20,7 @@ mod rules;
 mod shape;
 mod tree;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -203,6 +204,12 @@ fn folder_of(path: &Path) -> PathBuf {
     parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
+/// Whether a folder holds nothing but its repository.
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder)
+        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".git")))
+}
+
 /// The top of the work tree that a path is in; none where there is no repository.
 #[must_use]
 pub fn top_of(path: &Path) -> Option<PathBuf> {
@@ -214,6 +221,21 @@ pub fn top_of(path: &Path) -> Option<PathBuf> {
 /// # Errors
 /// When there is nothing to look at.
 pub fn scan(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Scanned, ScanError> {
+    scan_below(options, &mut Seen::default(), progress)
+}
+
+/// The repositories that one scan goes into: a hostile index may name the same one without end.
+#[derive(Default)]
+struct Seen {
+    folders: HashSet<PathBuf>,
+    depth: usize,
+}
+
+fn scan_below(
+    options: &Options,
+    seen: &mut Seen,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Scanned, ScanError> {
     std::fs::symlink_metadata(&options.path)
         .map_err(|_| ScanError::Nothing(options.path.display().to_string()))?;
     let live = Live::new(&options.live);
@@ -227,16 +249,25 @@ pub fn scan(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<S
     let repository = Repository::open(&folder_of(&options.path), options.staged);
     if options.staged {
         let repository = repository
-            .map_err(ScanError::Git)?
-            .ok_or_else(|| ScanError::Git(format!("{} is in no git repository", options.path.display())))?;
+            .and_then(|repository| repository.ok_or_else(|| "there is none".to_owned()))
+            .map_err(|why| {
+                let path = options.path.display();
+                ScanError::Git(format!(
+                    "--staged looks at what the next commit brings, and {path} is in no repository that git can read: {why}"
+                ))
+            })?;
         tree::staged(&repository, options, &mut collector, progress).map_err(ScanError::Git)?;
         return Ok(collector.finish(options, Some(&repository)));
     }
     match repository {
         Ok(Some(repository)) => {
-            tree::tracked_and_new(&repository, options, &mut collector, progress);
+            tree::tracked_and_new(&repository, options, seen, &mut collector, progress);
             history::everything(&repository, options, &mut collector, progress);
-            Ok(collector.finish(options, Some(&repository)))
+            let mut scanned = collector.finish(options, Some(&repository));
+            if scanned.files == 0 && scanned.objects.unwrap_or_default() == 0 && !is_empty(&options.path) {
+                scanned.gaps.push("nothing of what lies here was looked at: git knows of none of it".into());
+            }
+            Ok(scanned)
         }
         Ok(None) => {
             collector.note("no repository here: files alone were looked at, and no history".into());

@@ -40,6 +40,7 @@ impl Repository {
     pub fn of(folder: &Path) -> Result<Self, String> {
         let said = git(folder, &["rev-parse", "--show-toplevel"])?;
         let root = PathBuf::from(said.trim_end_matches('\n'));
+        crate::commit::own_work_tree(folder, &root)?;
         let shallow = git(&root, &["rev-parse", "--is-shallow-repository"])?.trim() == "true";
         let branch = match git(&root, &["symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"]) {
             Ok(reference) => {
@@ -146,6 +147,8 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
         .env("GIT_TERMINAL_PROMPT", "0")
+        // A clone that left objects with its server would start what the configuration names to fetch them.
+        .env("GIT_NO_LAZY_FETCH", "1")
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::baseline::Said;
-use super::detect::Hit;
+use super::detect::{Hit, MOST};
 use super::git::Repository;
 use super::live::Live;
 use super::rules::{self, Rule};
@@ -16,6 +16,8 @@ pub(super) const LIVE: &str = "live-secret";
 const KEPT: usize = 8;
 /// Secrets whose commit is looked for: each is a walk through the history.
 const DATED: usize = 40;
+/// Secrets that get a fingerprint, which is made slow on purpose: a small file may hold very many.
+const FINGERPRINTS: usize = 1000;
 
 /// What is known of one secret.
 #[derive(Default)]
@@ -69,6 +71,10 @@ impl<'a> Collector<'a> {
 
     /// `place` has no line yet.
     pub(super) fn take(&mut self, hits: Vec<Hit>, place: &Place) {
+        if hits.iter().filter(|hit| hit.rule.is_some()).count() >= MOST {
+            let what = place.path.as_deref().or(place.object.as_deref()).unwrap_or("one text");
+            self.gap(format!("{what}: {MOST} secrets were found in it, and more were not looked for"));
+        }
         for hit in hits {
             let key =
                 if hit.rule.is_some() { (false, hit.secret) } else { (true, hit.what.clone().into_bytes()) };
@@ -126,9 +132,15 @@ impl<'a> Collector<'a> {
     pub(super) fn finish(mut self, options: &Options, repository: Option<&Repository>) -> Scanned {
         let by_id: HashMap<&str, &'static Rule> = rules::all().map(|rule| (rule.id, rule)).collect();
         let mut seen = std::mem::take(&mut self.elsewhere);
-        let mut dated = 0;
+        let (mut dated, mut fingerprints) = (0, 0);
+        if self.secrets.keys().filter(|(is_live, _)| !is_live).count() > FINGERPRINTS {
+            self.gap(format!(
+                "more than {FINGERPRINTS} secrets were found: the others have no fingerprint here"
+            ));
+        }
         for ((is_live, secret), known) in std::mem::take(&mut self.secrets) {
-            let fingerprint = (!is_live).then(|| fingerprint::of(&secret));
+            fingerprints += usize::from(!is_live);
+            let fingerprint = (!is_live && fingerprints <= FINGERPRINTS).then(|| fingerprint::of(&secret));
             seen.extend(fingerprint.clone());
             let said =
                 fingerprint.as_ref().map_or(Said::Nothing, |known| options.baseline.says(known, options.now));

@@ -70,7 +70,14 @@ impl Repository {
         repository.git_dir = PathBuf::from(git_dir);
         repository.shallow = shallow == "true";
         if bare != "true" {
-            repository.top = repository.lines(&["rev-parse", "--show-toplevel"])?.first().map(PathBuf::from);
+            let top = repository.lines(&["rev-parse", "--show-toplevel"])?.first().map(PathBuf::from);
+            // A hook is told by git where both are.
+            if let (Some(top), false) = (&top, hook) {
+                crate::commit::own_work_tree(folder, top)?;
+            }
+            repository.top = top;
+        } else if repository.git_dir.ends_with(".git") || folder.join(".git").exists() {
+            return Err("its configuration says that it is bare, and yet there are files beside it".into());
         }
         Ok(Some(repository))
     }
@@ -86,6 +93,8 @@ impl Repository {
             "log.showSignature=false",
             "-c",
             "core.quotePath=false",
+            "-c",
+            "core.hooksPath=/dev/null",
             "--no-pager",
         ]);
         command.args(arguments);
@@ -160,6 +169,7 @@ impl Repository {
             "--no-abbrev",
             "--no-renames",
             "--no-ext-diff",
+            "--no-textconv",
             "--diff-filter=d",
             "-z",
         ];

@@ -352,9 +352,40 @@ fn staged_looks_at_the_index_alone() {
     assert_eq!((scanned.files, scanned.objects), (1, None));
     made.git(&["add", "new.txt"]);
     clean(&staged(&made));
+    // What the index does not hold itself is no clean news: a pointer of LFS, a submodule.
+    let oid = "8f".repeat(32);
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n");
+    made.write("large.bin", pointer.as_bytes());
+    made.git(&["add", "large.bin"]);
+    let link = format!("160000,{},vendor/inner", "1".repeat(40));
+    made.git(&["update-index", "--add", "--cacheinfo", &link]);
+    let scanned = staged(&made);
+    assert_eq!((scanned.exit_code(), scanned.gaps.len()), (3, 2), "{}", scanned.text(false));
+    std::fs::create_dir_all(made.path().join(".git/lfs/objects/8f/8f")).unwrap();
+    std::fs::write(made.path().join(".git/lfs/objects/8f/8f").join(&oid), token('K')).unwrap();
+    assert_eq!(only(&staged(&made)).places[0].path.as_deref(), Some("large.bin"));
     let nowhere = tempfile::tempdir().unwrap();
     let options = Options { staged: true, ..Options::new(nowhere.path(), NOW) };
-    assert!(matches!(scan(&options, &|_| {}), Err(ScanError::Git(_))));
+    let Err(ScanError::Git(why)) = scan(&options, &|_| {}) else { panic!("there is no index") };
+    assert!(why.starts_with("--staged looks at what the next commit brings, and "), "{why}");
+}
+
+#[test]
+fn without_git_a_folder_that_keeps_itself_out_is_left_out_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, ignores) in [("state", "# ours\n*\n"), ("partly", "*\n!kept\n"), ("plain", "")] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join(".gitignore"), ignores).unwrap();
+        std::fs::write(folder.path().join(name).join("kept"), format!("x {}", token('Q'))).unwrap();
+    }
+    let scanned = scan(&Options::new(folder.path(), NOW), &|_| {}).unwrap();
+    let mut places: Vec<_> = only(&scanned).places.iter().filter_map(|place| place.path.clone()).collect();
+    places.sort();
+    assert_eq!(places, ["partly/kept", "plain/kept"]);
+    assert!(scanned.text(false).contains("state was not looked at"), "{}", scanned.text(false));
+    // Named itself, it is looked at.
+    let scanned = scan(&Options::new(&folder.path().join("state"), NOW), &|_| {}).unwrap();
+    only(&scanned);
 }
 
 #[test]
@@ -363,4 +394,59 @@ fn a_repository_that_git_cannot_read_is_a_gap() {
     std::fs::write(made.path().join(".git/HEAD"), "nonsense").unwrap();
     let scanned = made.scan();
     assert_eq!(scanned.exit_code(), 3, "{}", scanned.text(false));
+}
+
+#[test]
+fn a_configuration_that_leads_elsewhere_does_not_blind() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (name, value) in [("core.worktree", elsewhere.path().to_str().unwrap()), ("core.bare", "true")] {
+        let made = Made::new();
+        made.write("a.txt", token('K').as_bytes());
+        made.git(&["config", name, value]);
+        let scanned = made.scan();
+        assert!(only(&scanned).in_work_tree && !scanned.gaps.is_empty(), "{name}: {}", scanned.text(false));
+        assert!(crate::dependencies::Repository::of(made.path()).is_err(), "{name}");
+    }
+    // Nothing is tracked, and all of it is kept out of the index.
+    let made = Made { folder: tempfile::tempdir().unwrap() };
+    made.git(&["init", "-q"]);
+    assert_eq!(made.scan().exit_code(), 0, "there is nothing here");
+    made.write(".git/info/exclude", b"*\n");
+    made.write("a.txt", token('K').as_bytes());
+    assert_eq!(made.scan().exit_code(), 3);
+}
+
+#[test]
+fn submodules_and_folders_that_are_links_are_not_gone_into() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("s.txt"), token('Q')).unwrap();
+    let made = Made::new();
+    made.write("d/s.txt", b"nothing");
+    made.git(&["add", "d/s.txt"]);
+    std::fs::remove_dir_all(made.path().join("d")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), made.path().join("d")).unwrap();
+    let commit = made.git(&["rev-parse", "HEAD"]);
+    for name in ["a", "b"] {
+        made.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},{name}")]);
+        std::os::unix::fs::symlink(".", made.path().join(name)).unwrap();
+    }
+    let scanned = made.scan();
+    assert_eq!((scanned.exit_code(), scanned.gaps.len()), (3, 3), "{}", scanned.text(false));
+    assert!(scanned.gaps.iter().all(|gap| gap.contains("is a link")), "{:?}", scanned.gaps);
+}
+
+#[test]
+fn many_secrets_are_told_and_not_all_of_them_named() {
+    let made = Made::new();
+    let mut many = String::new();
+    for at in 0..10_010 {
+        many.push_str(&format!("ghp{}R7kq2ZmX9vLwT4bNcY8sJ1dHfG6pQ3{at:06}\n", '_'));
+    }
+    made.write("many.txt", many.as_bytes());
+    let secret = b"correct-horse/battery+staple";
+    made.write("z.txt", secret);
+    let scanned = made.scan_with(|options| options.live = live(secret));
+    assert_eq!(scanned.gaps.len(), 2, "{:?}", scanned.gaps);
+    assert_eq!(scanned.findings.iter().filter(|finding| finding.fingerprint.is_some()).count(), 1000);
+    assert!(scanned.findings.iter().any(Finding::is_live));
 }

@@ -1,26 +1,31 @@
 //! Files: those that git tracks or would take, those of the next commit, or all of a folder.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::collect::Collector;
 use super::detect::{Detector, Hit};
-use super::git::{Part, Repository};
-use super::{Options, Place, Progress, ScanError, folder_of, scan};
+use super::git::{self, Part, Repository};
+use super::{Options, Place, Progress, ScanError, Seen, folder_of, scan_below};
 
 const STEP: usize = 256 << 10;
 /// What a file of Git LFS holds in place of its content.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+/// A pointer is shorter.
+const LONGEST_POINTER: usize = 1024;
 /// Folders in folders, at most.
 const DEEPEST: usize = 128;
+/// Submodules in submodules, at most.
+const NESTED: usize = 16;
 
 /// Every file of the index and every new one that no `.gitignore` names. What is ignored and not committed is in nobody's
 /// repository; what is ignored and committed all the same is looked at, and the finding says so.
 pub(super) fn tracked_and_new(
     repository: &Repository,
     options: &Options,
+    seen: &mut Seen,
     collector: &mut Collector<'_>,
     progress: &(dyn Fn(Progress) + Sync),
 ) {
@@ -39,12 +44,17 @@ pub(super) fn tracked_and_new(
     let only = options.path.is_file().then(|| options.path.file_name().map(PathBuf::from)).flatten();
     let ignored: HashSet<PathBuf> = ignored.into_iter().collect();
     let mut files: Vec<PathBuf> = Vec::new();
+    let mut submodules = BTreeSet::new();
     for entry in tracked {
         if entry.is_submodule() {
-            submodule(&folder, &entry.path, options, collector);
+            submodules.insert(entry.path);
         } else {
             files.push(entry.path);
         }
+    }
+    seen.folders.extend(folder.canonicalize());
+    for path in submodules {
+        submodule(&folder, &path, options, seen, collector);
     }
     files.extend(untracked);
     files.sort();
@@ -56,18 +66,58 @@ pub(super) fn tracked_and_new(
     look_at_all(&folder, &files, &ignored, options, collector, progress);
 }
 
-/// A repository of its own, if it was fetched.
-fn submodule(folder: &Path, path: &Path, options: &Options, collector: &mut Collector<'_>) {
+/// A repository of its own, if it was fetched. One that a link leads to is not gone into: it may lead back, or outside.
+fn submodule(folder: &Path, path: &Path, options: &Options, seen: &mut Seen, collector: &mut Collector<'_>) {
+    let name = path.display();
     let inside = folder.join(path);
+    if inside.is_symlink() || Ways::default().link(folder, path).is_some() {
+        return collector.gap(format!("the submodule {name} is a link, and was not looked at"));
+    }
     if !inside.join(".git").exists() {
-        return collector.gap(format!("the submodule {} was not fetched", path.display()));
+        return collector.gap(format!("the submodule {name} was not fetched"));
+    }
+    let real = match inside.canonicalize() {
+        Ok(real) => real,
+        Err(error) => return collector.gap(format!("the submodule {name} was not looked at: {error}")),
+    };
+    if !seen.folders.insert(real) {
+        return;
+    }
+    if seen.depth >= NESTED {
+        return collector.gap(format!("the submodule {name} lies too deep in others, and was not looked at"));
     }
     let options = Options { path: inside, ..options.clone() };
-    match scan(&options, &|_| {}) {
+    seen.depth += 1;
+    let outcome = scan_below(&options, seen, &|_| {});
+    seen.depth -= 1;
+    match outcome {
         Ok(scanned) => collector.join(path, scanned),
         Err(ScanError::Nothing(why) | ScanError::Git(why)) => {
-            collector.gap(format!("the submodule {} was not looked at: {why}", path.display()));
+            collector.gap(format!("the submodule {name} was not looked at: {why}"));
         }
+    }
+}
+
+/// Which folders on the way to files are links: git lists what it knows, and the disk may lead elsewhere.
+#[derive(Default)]
+struct Ways(HashMap<PathBuf, bool>);
+
+impl Ways {
+    /// The first folder above `file`, below `top`, that is a link.
+    fn link(&mut self, top: &Path, file: &Path) -> Option<PathBuf> {
+        let mut above: Vec<&Path> =
+            file.ancestors().skip(1).filter(|way| !way.as_os_str().is_empty()).collect();
+        above.reverse();
+        above.into_iter().find(|way| self.is_link(top, way)).map(Path::to_owned)
+    }
+
+    fn is_link(&mut self, top: &Path, way: &Path) -> bool {
+        if let Some(known) = self.0.get(way) {
+            return *known;
+        }
+        let link = top.join(way).is_symlink();
+        self.0.insert(way.to_owned(), link);
+        link
     }
 }
 
@@ -92,9 +142,20 @@ fn walk(top: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>, colle
         Ok(_) => return collector.gap(format!("{} lies too deep", folder.display())),
         Err(error) => return collector.gap(format!("{}: {error}", folder.display())),
     };
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            // Whatever else the folder holds, it was not seen.
+            Err(error) => return collector.gap(format!("{}: {error}", folder.display())),
+        };
         let path = inside.join(entry.file_name());
         match entry.file_type() {
+            Err(error) => collector.gap(format!("{}: {error}", path.display())),
+            Ok(kind) if kind.is_dir() && ignores_itself(&top.join(&path)) => {
+                let path = path.display();
+                collector
+                    .note(format!("{path} was not looked at: its own .gitignore keeps all of it out of git"));
+            }
             Ok(kind) if kind.is_dir() && entry.file_name() != ".git" => {
                 walk(top, &path, depth + 1, files, collector)
             }
@@ -102,6 +163,14 @@ fn walk(top: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>, colle
             _ => {}
         }
     }
+}
+
+/// As folders of state do: no git would ever take anything of it.
+fn ignores_itself(folder: &Path) -> bool {
+    let written = std::fs::read_to_string(folder.join(".gitignore")).unwrap_or_default();
+    let mut lines =
+        written.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
+    lines.peek().is_some() && lines.all(|line| line == "*")
 }
 
 fn look_at_all(
@@ -112,6 +181,14 @@ fn look_at_all(
     collector: &mut Collector<'_>,
     progress: &(dyn Fn(Progress) + Sync),
 ) {
+    let mut ways = Ways::default();
+    let (files, beyond): (Vec<_>, Vec<_>) =
+        files.iter().map(|file| (file, ways.link(folder, file))).partition(|(_, link)| link.is_none());
+    for (file, link) in beyond {
+        let link = link.unwrap_or_default();
+        collector.gap(format!("{} was not looked at: {} is a link", file.display(), link.display()));
+    }
+    let files: Vec<&PathBuf> = files.into_iter().map(|(file, _)| file).collect();
     let sizes: Vec<u64> = files
         .iter()
         .map(|file| std::fs::symlink_metadata(folder.join(file)).map_or(0, |metadata| metadata.len()))
@@ -124,7 +201,7 @@ fn look_at_all(
                 collector.looked_at_file(size);
                 let place = Place {
                     path: Some(file.display().to_string()),
-                    ignored_but_committed: ignored.contains(file),
+                    ignored_but_committed: ignored.contains(file.as_path()),
                     ..Place::default()
                 };
                 collector.take(hits, &place);
@@ -188,21 +265,31 @@ pub(super) fn staged(
     collector: &mut Collector<'_>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), String> {
-    let staged: Vec<_> = repository.staged()?.into_iter().filter(|entry| !entry.is_submodule()).collect();
+    let (submodules, staged): (Vec<_>, Vec<_>) =
+        repository.staged()?.into_iter().partition(git::Tracked::is_submodule);
+    for entry in submodules {
+        let path = entry.path.display();
+        collector.gap(format!(
+            "the submodule {path} was not looked at: it is a repository with a scan of its own"
+        ));
+    }
     let ids: Vec<String> = staged.iter().map(|entry| entry.id.clone()).collect();
     let live = collector.live;
     let mut found = Vec::new();
-    let (mut detector, mut bytes) = (Detector::new(live), 0);
+    let (mut detector, mut bytes, mut head) = (Detector::new(live), 0, Vec::new());
     repository.read(&ids, |at, part| match part {
         Part::Bytes(piece) => {
             bytes += piece.len() as u64;
+            let wanted = LONGEST_POINTER.saturating_sub(head.len()).min(piece.len());
+            head.extend_from_slice(&piece[..wanted]);
             if bytes <= options.largest {
                 detector.push(piece);
             }
         }
         Part::End => {
             let whole = std::mem::replace(&mut detector, Detector::new(live));
-            found.push((at, std::mem::take(&mut bytes), Some(whole.finish())));
+            let pointer = large_file(&std::mem::take(&mut head));
+            found.push((at, std::mem::take(&mut bytes), Some((whole.finish(), pointer))));
             progress(Progress { done: at as u64, total: ids.len() as u64 });
         }
         Part::Missing => found.push((at, 0, None)),
@@ -213,9 +300,23 @@ pub(super) fn staged(
             Some(_) if bytes > options.largest => {
                 collector.gap(format!("{path}: {}", too_large(bytes, options.largest)))
             }
-            Some(hits) => {
+            Some((hits, pointer)) => {
                 collector.looked_at_file(bytes);
-                collector.take(hits, &Place { path: Some(path), ..Place::default() });
+                let place = Place { path: Some(path.clone()), ..Place::default() };
+                collector.take(hits, &place);
+                // What goes to LFS lies beside the objects until it is pushed.
+                let content = pointer.map(|oid| {
+                    let here = repository.large_file(&oid);
+                    here.map_or_else(
+                        || Err("a pointer of Git LFS, whose file is not here".to_owned()),
+                        |file| fetched(&file, options, collector),
+                    )
+                });
+                match content {
+                    Some(Ok(hits)) => collector.take(hits, &place),
+                    Some(Err(why)) => collector.gap(format!("{path}: {why}")),
+                    None => {}
+                }
             }
             None => collector.gap(format!("{path}: its object is missing")),
         }
