@@ -41,15 +41,17 @@ fn verified(arguments: &Verify) -> Result<Verification, CommandError> {
     Ok(verify(&files, chain.as_ref(), &asked))
 }
 
-/// A file where there is one of that name, else the text itself.
+/// A thumbprint or a key is taken as it stands: a file of that name, which whoever sent the reports may have put there, would
+/// be trusted in its place. Anything else is a file's name.
 fn pin(written: &str) -> Result<Pin, CommandError> {
+    let parsed = Pin::parse(written);
     let path = Path::new(written);
-    let text = if path.is_file() {
-        std::fs::read_to_string(path).map_err(|error| refused(path, &error))?
+    let parsed = if parsed.is_err() && path.is_file() {
+        Pin::parse(&std::fs::read_to_string(path).map_err(|error| refused(path, &error))?)
     } else {
-        written.to_owned()
+        parsed
     };
-    Pin::parse(&text).map_err(|error| CommandError::usage(format!("--key {written}: {error}")))
+    parsed.map_err(|error| CommandError::usage(format!("--key {written}: {error}")))
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> CommandError {

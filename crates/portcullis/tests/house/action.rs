@@ -13,6 +13,9 @@ const REPORT: &str = r#"{"schema": 1, "run": {"started": "2026-11-24T16:00:00Z",
  "measures": [{"id": "N2", "line": "CORS.", "verdict": "VERDICT", "claims": [{"id": "strangers_are_refused", "verdict": "VERDICT",
  "evidence": [{"strength": "live", "vantage": "http", "what": "seen"}], "remedy": "mend it"}]}], "signature": null}"#;
 
+/// The list of comments for a token that may read them and write none.
+const FORK: &str = "[ ]";
+
 /// A request as the stub heard it: the line, whether it was authorized, the body.
 #[derive(Clone, Debug)]
 struct Heard {
@@ -21,7 +24,7 @@ struct Heard {
     body: serde_json::Value,
 }
 
-/// Answers as GitHub does: `comments` to the list, something to the rest.
+/// Answers as GitHub does: `comments` to the list, something to the rest; 403 to a change where it has no list.
 fn github(comments: &'static str) -> (SocketAddr, Arc<Mutex<Vec<Heard>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -59,8 +62,10 @@ fn answer(mut stream: TcpStream, comments: &str) -> Heard {
     reader.read_exact(&mut body).unwrap();
     let line = lines.first().cloned().unwrap_or_default();
     let text = if line.starts_with("GET ") { comments } else { "{}" };
+    let refused = comments == FORK && !line.starts_with("GET ") || comments.is_empty();
+    let status = if refused { "403 Forbidden" } else { "200 OK" };
     let reply =
-        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len());
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len());
     stream.write_all(reply.as_bytes()).unwrap();
     Heard {
         line,
@@ -165,6 +170,16 @@ fn a_report_is_shown_commented_and_uploaded_and_the_job_fails_at_last() {
         );
     }
 
+    // A fork's token: the job goes on, and says so. Nothing that GitHub sends is printed.
+    for refuses in [FORK, ""] {
+        let (address, _) = github(refuses);
+        let api = format!("http://{address}");
+        let difference = "reports/report.difference.md";
+        let environment = [("GITHUB_API_URL", api.as_str()), ("NUMBER", "7"), ("DIFFERENCE", difference)];
+        let said = done(step("comment", folder, &environment));
+        assert!(said.starts_with("::warning::") && said.lines().count() == 1, "{said}");
+    }
+
     let (address, heard) = github("[]");
     let api = format!("http://{address}");
     done(step("upload", folder, &[("GITHUB_API_URL", &api), ("SARIF", "reports/report.sarif")]));
@@ -173,6 +188,72 @@ fn a_report_is_shown_commented_and_uploaded_and_the_job_fails_at_last() {
     assert_eq!(heard[0].body["ref"], "refs/pull/7/merge");
     // The first bytes of gzip, in base64.
     assert!(heard[0].body["sarif"].as_str().unwrap().starts_with("H4sI"), "{heard:?}");
+}
+
+#[test]
+fn all_lines_of_the_arguments_count_and_no_earlier_run_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Writes what it was called with into each file that it is to write, but the HTML page.
+    let program = r#"#!/usr/bin/env bash
+        for argument; do case "${argument#*=}" in */.run.*.html) ;; */.run.*) echo "$@" >"${argument#*=}" ;; esac; done
+        exit 3"#;
+    std::fs::write(folder.join("text"), program).unwrap();
+    // By a process of its own: a program that anybody still writes cannot be started.
+    let install = ["-m", "755", "text", "stub"];
+    done(Command::new("install").args(install).current_dir(folder).output().unwrap());
+    std::fs::create_dir(folder.join("reports")).unwrap();
+    for file in ["report.json", "report.html", "mine.txt"] {
+        std::fs::write(folder.join("reports").join(file), "earlier").unwrap();
+    }
+    let program = folder.join("stub");
+    let wanted = [
+        ("PORTCULLIS", program.to_str().unwrap()),
+        ("CONFIG", "portcullis.toml"),
+        ("OUTPUT", "reports"),
+        ("SINCE", "reports/report.json"),
+        ("ARGUMENTS", "--only A9\n  --with staging.json\n$(touch never)\n"),
+    ];
+    done(step("audit", folder, &wanted));
+    let called = std::fs::read_to_string(folder.join("reports/report.json")).unwrap();
+    let end = "--since reports/report.json --only A9 --with staging.json $(touch never)\n";
+    assert!(called.ends_with(end), "{called}");
+    let mut left: Vec<_> =
+        std::fs::read_dir(folder.join("reports")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(
+        left,
+        ["mine.txt", "report.difference.md", "report.json", "report.junit.xml", "report.sarif", "summary.md"]
+    );
+}
+
+#[test]
+fn no_link_of_the_checkout_is_followed_and_no_program_is_given_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("secret"), "of the machine").unwrap();
+    let link = |name: &str, to: &str| std::os::unix::fs::symlink(to, folder.join(name)).unwrap();
+    std::fs::create_dir(folder.join("elsewhere")).unwrap();
+    link("reports", "elsewhere");
+    link("report.sarif", "secret");
+    for output in ["reports", "reports/"] {
+        let wanted = [("PORTCULLIS", "true"), ("CONFIG", "portcullis.toml"), ("OUTPUT", output)];
+        assert_eq!(step("audit", folder, &wanted).status.code(), Some(2), "{output}");
+    }
+    let (address, heard) = github("[]");
+    let api = format!("http://{address}");
+    let environment = [("GITHUB_API_URL", api.as_str()), ("NUMBER", "7"), ("DIFFERENCE", "report.sarif")];
+    done(step("comment", folder, &environment));
+    let environment = [("GITHUB_API_URL", api.as_str()), ("SARIF", "report.sarif")];
+    assert!(!step("upload", folder, &environment).status.success());
+    assert!(heard.lock().unwrap().is_empty());
+    for name in ["comment", "upload"] {
+        let text = std::fs::read_to_string(root().join(".github/action").join(name)).unwrap();
+        let unset = text.find("unset TOKEN").unwrap();
+        assert!(
+            ["jq ", "gzip ", "mktemp"].iter().all(|program| text.find(program).is_none_or(|at| at > unset))
+        );
+    }
 }
 
 #[test]
@@ -188,6 +269,9 @@ fn the_job_fails_as_its_caller_wants() {
         ("3", "not-proven", true),
         ("2", "never", true),
         ("70", "never", true),
+        ("0", "sometimes", true),
+        ("3", "not_proven", true),
+        ("0", "", true),
     ] {
         let output = step("judge", folder.path(), &[("CODE", code), ("FAIL_ON", on)]);
         assert_eq!(!output.status.success(), fails, "{code} {on}");
