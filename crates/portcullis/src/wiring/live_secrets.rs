@@ -3,6 +3,7 @@
 
 use crate::config::Configuration;
 use crate::config::secret::SecretReference;
+use crate::wiring::evidence;
 use crate::wiring::installation::Installation;
 use audit::config::{Config, Location, Secrets};
 use audit::scan::LiveSecret;
@@ -16,6 +17,7 @@ pub fn of(installation: &Installation, config: &Config) -> Secrets {
     let section = configuration.file.audit.clone().unwrap_or_default();
     let mut found = Found { configuration, live: Vec::new(), unread: Vec::new() };
     found.referred_to();
+    found.signs_evidence();
     found.in_use(config);
     if let Some(folder) = &installation.dev
         && let Ok(application) = folder.machine_application()
@@ -120,6 +122,25 @@ impl Found<'_> {
             self.read("audit.api_key", &audit.api_key_file, audit.api_key.as_ref());
             if let Some(railway) = &audit.railway {
                 self.read("audit.railway.token", &railway.token_file, railway.token.as_ref());
+            }
+        }
+    }
+
+    /// Whoever has it makes reports that are believed: the configured key, and one that the state made for itself.
+    fn signs_evidence(&mut self) {
+        let audit = self.configuration.file.audit.clone().unwrap_or_default();
+        let mut keys = Vec::new();
+        if audit.signing_key_file.is_some() || audit.signing_key.is_some() {
+            keys.push(evidence::key(self.configuration).map_err(|error| error.message));
+        }
+        if let Some(state) = evidence::state(self.configuration).filter(|state| state.key_file().exists()) {
+            keys.push(state.key().map(Some).map_err(|error| format!("audit.state: {error}")));
+        }
+        for key in keys {
+            match key.map(|key| key.and_then(|key| key.seed())) {
+                Ok(Some(seed)) => self.add("audit.signing_key", seed.expose_secret()),
+                Ok(None) => self.unread.push("audit.signing_key: its secret half cannot be told".into()),
+                Err(why) => self.unread.push(why),
             }
         }
     }

@@ -173,7 +173,13 @@ where
         lower_priority();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match runtime {
-            Ok(runtime) => runtime.block_on(work()),
+            Ok(runtime) => {
+                let outcome = runtime.block_on(work());
+                // Dropped, it would wait for work that blocks and that nobody can end, a git on a folder that hangs: the
+                // outcome would never be told, and no audit would run again.
+                runtime.shutdown_background();
+                outcome
+            }
             Err(error) => Err(format!("no runtime: {error}")),
         };
         let _ = told.send(outcome);
@@ -207,6 +213,19 @@ mod tests {
         assert_eq!(apart(|| async { Err::<(), _>("no".to_owned()) }).await, Err("no".to_owned()));
         let panicked = apart(|| async { Err::<(), _>(String::from(nothing_there())) }).await;
         assert_eq!(panicked, Err("it panicked".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_left_behind_and_the_outcome_is_told() {
+        // Ends when this test does, and not before.
+        let (_open, never) = std::sync::mpsc::channel::<()>();
+        let outcome = apart(move || async move {
+            let hung = tokio::task::spawn_blocking(move || never.recv());
+            let given_up = tokio::time::timeout(Duration::from_millis(1), hung).await;
+            given_up.map_err(|_| "given up".to_owned()).map(|_| ())
+        });
+        let told = tokio::time::timeout(Duration::from_secs(20), outcome).await;
+        assert_eq!(told, Ok(Err("given up".to_owned())));
     }
 
     fn nothing_there() -> &'static str {
