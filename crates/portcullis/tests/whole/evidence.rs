@@ -50,6 +50,11 @@ async fn a_report_is_signed_chained_and_verified_without_a_server() {
         serde_json::from_str(&run(&["verify", &second, "--json"]).await.expect(0).stdout).unwrap();
     let kid = thumbprint["reports"][0]["kid"].as_str().unwrap();
     run(&["verify", &first, &second, "--key", kid]).await.expect(0);
+    // A file of that name is no key in its place.
+    std::fs::write(file(kid), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k").unwrap();
+    let mut beside = portcullis(&["verify", &first, "--key", kid]);
+    beside.current_dir(folder.path());
+    process::run(beside).await.expect(0);
     let unpinned = run(&["verify", &second]).await.expect(0).stdout;
     assert!(unpinned.contains("not pinned"), "{unpinned}");
 
@@ -181,6 +186,60 @@ async fn what_is_waived_is_said_and_ends() {
     std::fs::write(&file, waiver("A10", "2027-01-01", "2028-01-01")).unwrap();
     let refused = audit(&world, &["--only", "A10"]).await.expect(2);
     assert!(refused.stderr.contains("90 at most") && refused.stderr.contains("line 1"), "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn a_report_that_is_not_what_was_signed_makes_nothing() {
+    let world = World::dev(&[], "").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (good, forged, bare, document) =
+        (file("good.json"), file("forged.json"), file("bare.json"), file("d.md"));
+    let text = audit(&world, &["--json", "--only", "N2"]).await.stdout;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    std::fs::write(&good, &text).unwrap();
+    std::fs::write(&forged, text.replace("development", "production")).unwrap();
+    let signature = format!("\"{}\"", report["signature"].as_str().unwrap());
+    std::fs::write(&bare, text.replace(&signature, "null")).unwrap();
+    let source =
+        "- [ ] CORS lets in our frontend's origin alone.\n- [x] The database requires a strong password.\n";
+    std::fs::write(&document, source).unwrap();
+    let shown = async |arguments: &[&str]| {
+        let mut command = portcullis(&["audit"]);
+        command.args(arguments).current_dir(folder.path());
+        process::run(command).await
+    };
+    let write = ["--document", &document, "--write"];
+    for how in ["--since", "--with"] {
+        let refused = audit(&world, &[&[how, &forged, "--from", &good][..], &write].concat()).await.expect(2);
+        assert!(refused.stderr.contains("portcullis verify"), "{how}: {}", refused.stderr);
+    }
+    let refused = shown(&[&["--from", &forged][..], &write].concat()).await.expect(2);
+    assert!(refused.stderr.contains("portcullis verify"), "{}", refused.stderr);
+    for arguments in [&["--from", &bare][..], &["--from", &good, "--with", &bare]] {
+        let refused = shown(&[arguments, &write].concat()).await.expect(2);
+        assert!(refused.stderr.contains("is not signed"), "{}", refused.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(&document).unwrap(), source);
+
+    let noted = shown(&["--from", &bare]).await.expect(0);
+    assert!(noted.stderr.contains("is not signed") && noted.stdout.contains("is not signed"), "{noted:?}");
+    let own = audit(&world, &["--from", &good]).await.expect(0);
+    assert!(!own.stderr.contains("note:"), "{}", own.stderr);
+    let other = World::dev(&[], "").await;
+    run(&["audit", "key", "--dir", other.state().to_str().unwrap()]).await.expect(0);
+    let foreign = audit(&other, &["--from", &good]).await.expect(0);
+    assert!(foreign.stderr.contains("which is not this installation's key"), "{}", foreign.stderr);
+
+    // What cannot be written at the end was known at the beginning.
+    let absent = file("absent/r.json");
+    let refused = audit(&world, &["--only", "N2", "--output", &absent]).await.expect(2);
+    assert!(refused.stderr.contains(&absent) && refused.stdout.is_empty(), "{}", refused.stderr);
+
+    shown(&[&["--from", &good][..], &write].concat()).await.expect(0);
+    let written = std::fs::read_to_string(&document).unwrap();
+    assert!(written.starts_with("- [x] CORS"), "{written}");
+    assert!(written.ends_with("\n- [x] The database requires a strong password.\n"), "{written}");
 }
 
 /// A date so many days from now.
