@@ -241,7 +241,8 @@ fn shown(origin: &Origin, tried: &Tried) -> Found {
     };
     match tried.claim {
         6 | 7 if (200..400).contains(&answer.status) => Found::Bad(evidence),
-        6 | 7 if !matches!(answer.status, 400 | 403 | 404 | 405 | 501) => Found::Unclear(evidence),
+        // 401: what lets nothing in that no rule names lets no such method in either.
+        6 | 7 if !matches!(answer.status, 400 | 401 | 403 | 404 | 405 | 501) => Found::Unclear(evidence),
         _ if served && marked => Found::Bad(evidence),
         // Something is served there; what it is cannot be told.
         _ if served => Found::Unclear(evidence),
@@ -342,7 +343,7 @@ mod tests {
                 assert_eq!(verdict(method, "", sent(), true), wanted, "{point:?}");
                 assert_eq!(verdict(method, "", sent(), false), Verdict::NotProven, "{point:?}");
             }
-            for status in [401, 429, 500, 502, 503] {
+            for status in [429, 500, 502, 503] {
                 let sent = Ok(answer_of(status, &[], ""));
                 assert_eq!(verdict(method, "", sent, true), Verdict::NotProven, "{status}");
             }

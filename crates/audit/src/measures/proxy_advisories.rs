@@ -219,7 +219,8 @@ fn still(sent: &Sent) -> Result<(), String> {
 
 fn written(template: &str, path: &str) -> Option<String> {
     let (head, last) = path.rsplit_once('/')?;
-    (!last.is_empty()).then(|| template.replace("{head}", head).replace("{last}", last).replace("{}", path))
+    let written = template.replace("{head}", head).replace("{last}", last).replace("{}", path);
+    (!last.is_empty() && written.starts_with('/')).then_some(written)
 }
 
 fn judge(tried: &[Tried]) -> Vec<Claim> {
@@ -332,6 +333,7 @@ mod tests {
             );
             assert!(path.parse::<http::Uri>().is_ok(), "{advisory}: {path} cannot be sent");
         }
+        assert_eq!(written("{head}%c0%af{last}", "/orders"), None, "no path begins so");
         assert_eq!(written("{head}/%3b{last}", "/orders/7").as_deref(), Some("/orders/%3b7"));
     }
 }
