@@ -56,6 +56,12 @@ async fn each_fails_without_its_defence() {
     fails("exact issuer", X11, "the_issuer_names_itself_exactly").await;
     fails("closed folder", X12, "no_source_control_is_served").await;
     fails("password rules", X13, "common_passwords_are_refused").await;
+    fails("type check", X14, "wrong_types_are_refused").await;
+    fails("single parameters", X14, "doubled_parameters_are_refused").await;
+    fails("strict JSON", X14, "broken_data_is_refused").await;
+    fails("body bound", X14, "large_bodies_are_refused").await;
+    fails("text check", X14, "strange_texts_are_refused").await;
+    fails("body type", X14, "other_types_of_body_are_refused").await;
 }
 
 #[tokio::test]

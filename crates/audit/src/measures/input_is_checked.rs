@@ -1,6 +1,9 @@
 //! X14: what is sent is checked before it is used (ASVS 5 V1, V2.2, V5.2.1, V15.3): wrong types, doubled names, data that is
 //! deep, broken, too long or full of signs, another type of body, markup, mail headers, members that nobody asked for. All of
-//! it must be refused or be without effect. Control: what is whole is answered as it should be.
+//! it must be refused or be without effect. Control: the same request without the defect got its token, and gets it again
+//! afterwards. "Not authenticated" (401) is no refusal of a defect: it is what one says who has read it and looked it up.
+
+mod attempts;
 
 use serde_json::{Value, json};
 
@@ -10,8 +13,8 @@ use crate::measures::tally::{self, Found};
 use crate::report::Claim;
 use crate::world::World;
 use crate::world::account::{self, Account};
-use crate::world::http::{Probe, Sent};
-use crate::world::tokens::session_url;
+use crate::world::http::{Answer, Probe, Sent};
+use attempts::Whole;
 
 /// What it can claim.
 pub(crate) const CLAIMS: &[Claimed] = &[
@@ -94,109 +97,14 @@ struct Looked {
 }
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
-    let control = control(world).await;
-    let mut tried = refusals(world).await;
+    let whole = Whole::of(world).await;
+    let (mut tried, control) = attempts::send(world, &whole).await;
     let mut looked = looks(world).await;
+    looked.extend(attempts::cut_address(world).await);
     looked.push(rights(world).await);
     looked.push(mail_headers(world).await);
     tried.extend(in_query(world).await);
     judge(&tried, &looked, &control)
-}
-
-/// That the issuer answers what is whole: its metadata, and a token for the auditor's own client.
-async fn control(world: &World) -> Result<String, String> {
-    world.full(crate::config::Caller::Client).await.map(|_| "a whole request got its token".to_owned())
-}
-
-async fn refusals(world: &World) -> Vec<Tried> {
-    let config = &world.config;
-    let token = format!("{}oauth/token", config.issuer);
-    let mut asked: Vec<(usize, String, Probe)> = Vec::new();
-    let post = |url: &str| Probe::new("POST", url);
-    // Not the name that X4 guesses at: that one is throttled.
-    let named = format!("audit-stranger-{}", world.id);
-    for (what, body) in [
-        (
-            "a list",
-            json!({"grant_type": ["client_credentials"], "client_id": [named], "client_secret": ["x"]}),
-        ),
-        ("a number", json!({"grant_type": 1, "client_id": 2, "client_secret": 3})),
-        ("an object", json!({"grant_type": {"a": 1}, "client_id": {}, "client_secret": {}})),
-        ("a prototype", json!({"__proto__": {"grant_type": "client_credentials"}, "constructor": {}})),
-    ] {
-        asked.push((0, format!("POST /oauth/token with {what}"), post(&token).json(&body)));
-    }
-    for name in ["grant_type", "client_id", "scope"] {
-        let mut fields =
-            vec![("grant_type", "client_credentials"), ("client_id", named.as_str()), ("client_secret", "x")];
-        fields.push((name, "other"));
-        if name == "scope" {
-            fields.push((name, "more"));
-        }
-        asked.push((1, format!("POST /oauth/token with {name} twice"), post(&token).form(&fields)));
-    }
-    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
-    let long = "a".repeat(200_000);
-    for (claim, what, kind, body) in [
-        (2, "JSON that is cut off", "application/json", "{\"grant_type\": \"client_cred".to_owned()),
-        (2, "JSON of 20 000 levels", "application/json", deep.clone()),
-        (2, "no JSON", "application/json", "\u{0}\u{1}\u{2}".to_owned()),
-        (3, "4 MB", "application/x-www-form-urlencoded", format!("a={}", "a".repeat(4_000_000))),
-        (
-            4,
-            "a name of 200 kB",
-            "application/x-www-form-urlencoded",
-            format!("grant_type=client_credentials&client_id={long}&client_secret=x"),
-        ),
-        (
-            4,
-            "a NUL in a name",
-            "application/x-www-form-urlencoded",
-            "grant_type=client_credentials&client_id=a%00b&client_secret=x".to_owned(),
-        ),
-        (5, "text/plain", "text/plain", "{\"grant_type\":\"client_credentials\"}".to_owned()),
-    ] {
-        asked.push((claim, format!("POST /oauth/token with {what}"), post(&token).body(kind, body)));
-    }
-    asked.push((6, "GET /oauth/token".into(), Probe::new("GET", &token)));
-    if config.session.is_some() {
-        let session = |method: &'static str, path: &'static str| {
-            world.tokens.session_probe(config, &world.http, method, path)
-        };
-        for (claim, what, body) in [
-            (0, "numbers", json!({"email": 1, "password": 2})),
-            (0, "lists", json!({"email": ["a@example.com"], "password": ["x"]})),
-            (0, "nothing", json!({"email": null, "password": null})),
-            (4, "control characters", json!({"email": "a\u{0}\u{1b}[2J@example.com", "password": "x"})),
-            (4, "an address of 200 kB", json!({"email": format!("{long}@example.com"), "password": "x"})),
-        ] {
-            if let Ok(probe) = session("POST", "/session").await {
-                asked.push((claim, format!("POST /session with {what}"), probe.json(&body)));
-            }
-        }
-        if let Ok(probe) = session("POST", "/session").await {
-            let body = json!({"email": "nobody@example.com", "password": "x"}).to_string();
-            asked.push((5, "POST /session as text/plain".into(), probe.clone().body("text/plain", body)));
-            asked.push((
-                2,
-                "POST /session with JSON of 20 000 levels".into(),
-                probe.clone().body("application/json", deep),
-            ));
-            asked.push((
-                3,
-                "POST /session with 4 MB".into(),
-                probe.json(&json!({"email": "a".repeat(4_000_000)})),
-            ));
-        }
-        for path in ["/session", "/password-reset", ""] {
-            if let Some(url) = session_url(config, path) {
-                asked.push((6, format!("GET {url}"), Probe::new("GET", url)));
-            }
-        }
-    }
-    let probes = asked.iter().map(|(_, _, probe)| probe.clone()).collect();
-    let sent = world.http.send_all(probes).await;
-    asked.into_iter().zip(sent).map(|((claim, what, _), sent)| Tried { claim, what, sent }).collect()
 }
 
 /// Pages and answers that are given what they should not show.
@@ -257,7 +165,7 @@ async fn mail_headers(world: &World) -> Looked {
     let bad = match (&world.config.mailbox, world.begun().await) {
         _ if refused => Some(false),
         // That mails do arrive is the control of one that does not.
-        (Some(mailbox), Ok(begun)) if begun.link.is_ok() => Some(arrives(world, mailbox, &copy).await),
+        (Some(mailbox), Ok(begun)) if begun.link.is_ok() => arrives(world, mailbox, &copy).await,
         _ => None,
     };
     account.close(world).await;
@@ -272,16 +180,24 @@ async fn mail_headers(world: &World) -> Looked {
     }
 }
 
-/// Whether a mail that names this address arrives in two seconds.
-async fn arrives(world: &World, mailbox: &str, address: &str) -> bool {
+/// Whether a mail that names this address arrives in two seconds; none where the mailbox was not read to the end.
+async fn arrives(world: &World, mailbox: &str, address: &str) -> Option<bool> {
+    let mut held = None;
     for _ in 0..8 {
-        let answer = world.http.send(Probe::new("GET", mailbox)).await;
-        if answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.body).contains(address)) {
-            return true;
+        held =
+            world.http.send(Probe::new("GET", mailbox)).await.ok().and_then(|answer| holds(&answer, address));
+        if held == Some(true) {
+            break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }
-    false
+    held
+}
+
+/// Whether a mailbox's answer names this address; none where it is no mailbox's answer.
+fn holds(answer: &Answer, address: &str) -> Option<bool> {
+    let mails = answer.json().filter(|mails| answer.status == 200 && mails.is_array())?;
+    Some(mails.to_string().contains(address))
 }
 
 /// A sign-up that gives itself rights, and what the account then shows of itself.
@@ -377,6 +293,12 @@ fn judge(tried: &[Tried], looked: &[Looked], control: &Result<String, String>) -
         .collect()
 }
 
+/// What whoever is not known is told, whatever else was wrong.
+fn unauthenticated(answer: &Answer) -> bool {
+    let invalid = |body: Value| body.get("error").is_some_and(|error| error == "invalid_client");
+    answer.status == 401 || answer.json().is_some_and(invalid)
+}
+
 fn shown(tried: &Tried, control: &Result<String, String>) -> Found {
     let control = match control {
         Ok(control) => control,
@@ -384,8 +306,8 @@ fn shown(tried: &Tried, control: &Result<String, String>) -> Found {
     };
     let answer = match &tried.sent {
         Ok(answer) => answer,
-        // A body that is too large may be refused by ending the connection.
-        Err(why) if tried.claim == 3 && !why.0.contains("no answer within") => {
+        // A body that is too large may be refused by ending the connection; the control shows that the server lives.
+        Err(why) if tried.claim == 3 && why.is_closed() => {
             return Found::Good(Evidence::http(format!("{}: {why}", tried.what)).beside(control.clone()));
         }
         Err(why) => return Found::Unclear(Evidence::http(format!("{}: {why}", tried.what))),
@@ -396,8 +318,13 @@ fn shown(tried: &Tried, control: &Result<String, String>) -> Found {
     match answer.status {
         // The token was read there: it is refused for its scope, not for want of a token.
         403 if tried.claim == 11 => Found::Bad(evidence),
-        400..=428 | 431 => Found::Good(evidence),
         200..=399 | 500 => Found::Bad(evidence),
+        413 if tried.claim == 3 => Found::Good(evidence),
+        // Refused, but not for its size.
+        _ if tried.claim == 3 => Found::Unclear(evidence),
+        _ if tried.claim < 6 && unauthenticated(answer) => Found::Unclear(evidence),
+        400 | 413 | 415 | 422 if tried.claim < 6 => Found::Good(evidence),
+        400..=428 | 431 if tried.claim >= 6 => Found::Good(evidence),
         _ => Found::Unclear(evidence),
     }
 }
@@ -406,7 +333,16 @@ fn shown(tried: &Tried, control: &Result<String, String>) -> Found {
 mod tests {
     use super::*;
     use crate::verdict::Verdict::{Fail, NotProven, Pass};
-    use crate::world::http::answer_of;
+    use crate::world::http::{Point, Unreachable, answer_of};
+
+    #[test]
+    fn a_mailbox_that_cannot_be_read_holds_nothing_that_is_known() {
+        let mails = "[{\"to\": \"copy@example.com\"}]";
+        assert_eq!(holds(&answer_of(200, &[], mails), "copy@example.com"), Some(true));
+        assert_eq!(holds(&answer_of(200, &[], "[]"), "copy@example.com"), Some(false));
+        assert_eq!(holds(&answer_of(503, &[], "[]"), "copy@example.com"), None);
+        assert_eq!(holds(&answer_of(200, &[], "<html>"), "copy@example.com"), None);
+    }
 
     #[test]
     fn what_must_be_refused_is_judged_beside_a_control() {
@@ -416,12 +352,35 @@ mod tests {
                 judge(&[tried], &[], &control)[claim].verdict
             };
             let good = || Ok("a whole request got its token".to_owned());
-            assert_eq!(of(if claim == 11 { 401 } else { 400 }, good()), Pass, "{claim}");
+            let right = match claim {
+                3 => 413,
+                11 => 401,
+                _ => 400,
+            };
+            assert_eq!(of(right, good()), Pass, "{claim}");
+            if claim < 6 {
+                assert_eq!(of(401, good()), NotProven, "{claim}: it was read and looked up");
+                assert_eq!(of(403, good()), NotProven, "{claim}");
+            }
             assert_eq!(of(200, good()), Fail, "{claim}");
             assert_eq!(of(500, good()), Fail, "{claim}");
             assert_eq!(of(400, Err("no client".into())), NotProven, "{claim}");
             assert_eq!(of(503, good()), NotProven, "{claim}");
         }
+        let large = |sent: Sent| {
+            let tried = Tried { claim: 3, what: "x".into(), sent };
+            judge(&[tried], &[], &Ok(String::new()))[3].verdict
+        };
+        assert_eq!(large(Ok(answer_of(400, &[], ""))), NotProven, "something else was wrong with it");
+        assert_eq!(large(Err(Unreachable("connection reset by peer".into(), Point::Closed))), Pass);
+        assert_eq!(
+            large(Err(Unreachable("connection refused (os error 111)".into(), Point::NotConnected))),
+            NotProven
+        );
+        assert_eq!(large(Err(Unreachable("no answer within 3 s".into(), Point::Unanswered))), NotProven);
+        let unknown = Ok(answer_of(400, &[], "{\"error\":\"invalid_client\"}"));
+        let unknown = Tried { claim: 1, what: "x".into(), sent: unknown };
+        assert_eq!(judge(&[unknown], &[], &Ok(String::new()))[1].verdict, NotProven);
         let believed = Tried { claim: 11, what: "x".into(), sent: Ok(answer_of(403, &[], "")) };
         assert_eq!(judge(&[believed], &[], &Ok(String::new()))[11].verdict, Fail);
     }

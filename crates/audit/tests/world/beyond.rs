@@ -29,7 +29,7 @@ impl World {
     /// Answers before anything else looks at the request, where a defence or its lack says so.
     pub(super) fn guard(&self, method: &str, path: &str, headers: &HeaderMap, body: &Bytes) -> Option<Given> {
         let no = |status: u16| Some((status, "", json!({"title": "refused"})));
-        if body.len() > 1_000_000 && self.path_takes_bodies(path) {
+        if body.len() > 1_000_000 && self.path_takes_bodies(path) && !self.lacks("body bound") {
             return no(413);
         }
         if headers.get_all("host").iter().count() != 1 {
@@ -58,7 +58,7 @@ impl World {
             ("GET", path) if path.contains("..;") && self.lacks("path check") => {
                 return Some((200, "", json!({"ok": true})));
             }
-            ("POST", "/oauth/token") => return self.guarded_token(body),
+            ("POST", "/oauth/token") => return self.guarded_token(headers, body),
             _ => {}
         }
         let form = matches!(
@@ -84,6 +84,9 @@ impl World {
             return None;
         }
         let Some(password) = sent["password"].as_str() else { return no(400) };
+        if sent["scope"].as_str().is_some_and(|scope| scope.chars().any(char::is_control)) {
+            return no(400);
+        }
         if path == "/users" {
             let common = ["password12345678", "1234567890123456", "qwertyuiopasdfgh", "aaaaaaaaaaaaaaaa"];
             let bad = password.len() < 15 || common.contains(&password) || password == email;
@@ -97,8 +100,62 @@ impl World {
         path == "/oauth/token" || path.starts_with("/users")
     }
 
-    fn guarded_token(&self, body: &Bytes) -> Option<Given> {
-        let form: BTreeMap<String, String> = url::form_urlencoded::parse(body).into_owned().collect();
+    /// What a request for a token says, read as loosely as it can be: lists are texts, the last of two counts, what is
+    /// missing at the end is thought of, and a name ends at a NUL.
+    pub(super) fn token_fields(&self, body: &Bytes) -> BTreeMap<String, String> {
+        let text = String::from_utf8_lossy(body);
+        let mut fields: BTreeMap<String, String> = if text.starts_with('{') {
+            let whole = serde_json::from_str(&text).or_else(|_| serde_json::from_str(&format!("{text}}}")));
+            let members: BTreeMap<String, Value> = whole.unwrap_or_default();
+            let text = |value: Value| value[0].as_str().or(value.as_str()).unwrap_or_default().to_owned();
+            members.into_iter().map(|(name, value)| (name, text(value))).collect()
+        } else {
+            url::form_urlencoded::parse(body).into_owned().collect()
+        };
+        for value in fields.values_mut() {
+            value.truncate(value.find('\0').unwrap_or(value.len()));
+        }
+        fields
+    }
+
+    /// Whether a request for a token is as it should be: else a status.
+    fn checked_token(&self, headers: &HeaderMap, body: &Bytes) -> Option<u16> {
+        let kind = headers.get("content-type").map(|kind| kind.to_str().unwrap());
+        let json = kind == Some("application/json") || body.starts_with(b"{");
+        let known = matches!(kind, Some("application/json" | "application/x-www-form-urlencoded"));
+        if !known && !self.lacks("body type") {
+            return Some(415);
+        }
+        let mut texts = Vec::new();
+        if json {
+            match serde_json::from_slice::<BTreeMap<String, Value>>(body) {
+                Ok(members) if members.values().all(Value::is_string) || self.lacks("type check") => {
+                    texts.extend(members.into_values().filter_map(|value| Some(value.as_str()?.to_owned())));
+                }
+                Ok(_) => return Some(400),
+                Err(_) if !self.lacks("strict JSON") => return Some(400),
+                Err(_) => {}
+            }
+        } else {
+            let mut names = BTreeSet::new();
+            for (name, value) in url::form_urlencoded::parse(body).into_owned() {
+                if !names.insert(name) && !self.lacks("single parameters") {
+                    return Some(400);
+                }
+                texts.push(value);
+            }
+        }
+        let strange = |text: &String| {
+            text.chars().any(char::is_control) || (text.len() > 300 && !self.lacks("body bound"))
+        };
+        (texts.iter().any(strange) && !self.lacks("text check")).then_some(400)
+    }
+
+    fn guarded_token(&self, headers: &HeaderMap, body: &Bytes) -> Option<Given> {
+        if let Some(status) = self.checked_token(headers, body) {
+            return Some((status, "", json!({"error": "invalid_request"})));
+        }
+        let form = self.token_fields(body);
         let client = form.get("client_id").cloned().unwrap_or_default();
         let failed = self.beyond.lock().unwrap().failures.get(&client).copied().unwrap_or_default();
         if failed >= 100 && client != "audit" && !self.lacks("throttle") {

@@ -417,7 +417,7 @@ impl World {
     }
 
     fn client_token(&self, body: &Bytes) -> (u16, &'static str, Value) {
-        let form: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+        let form = self.token_fields(body);
         if form.get("client_secret").map(String::as_str) != Some("s") {
             return (401, "", json!({"error": "invalid_client"}));
         }
