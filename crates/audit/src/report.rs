@@ -19,7 +19,7 @@ mod published;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sarif;
-mod shown;
+pub(crate) mod shown;
 pub mod text;
 mod waiver;
 

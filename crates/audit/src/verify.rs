@@ -13,6 +13,7 @@ pub use chain::Chain;
 use serde::Serialize;
 
 use crate::document::{Document, Line};
+use crate::report::shown::plain;
 use crate::report::{Report, hex_sha256, markdown, rfc3339};
 use crate::schema;
 use crate::signing::{self, Pin};
@@ -234,12 +235,17 @@ impl Verification {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for verified in &self.reports {
-            text.push_str(&verified.file);
+            text.push_str(&plain(&verified.file));
             if let Some(report) = &verified.report {
                 let run = &report.run;
-                text.push_str(&format!(": {} ({}), {}", run.target, run.environment, counts(report)));
+                text.push_str(&format!(
+                    ": {} ({}), {}",
+                    plain(&run.target),
+                    plain(&run.environment),
+                    counts(report)
+                ));
                 if let Some(commit) = &run.commit {
-                    text.push_str(&format!(", commit {}", commit.get(..12).unwrap_or(commit)));
+                    text.push_str(&format!(", commit {}", plain(commit.get(..12).unwrap_or(commit))));
                 }
             }
             text.push('\n');
@@ -275,7 +281,10 @@ fn list(findings: &[Finding]) -> String {
         Weight::Doubt => "doubt",
         Weight::Bad => "bad",
     };
-    findings.iter().map(|finding| format!("  {:<6} {}\n", word(finding.weight), finding.what)).collect()
+    findings
+        .iter()
+        .map(|finding| format!("  {:<6} {}\n", word(finding.weight), plain(&finding.what)))
+        .collect()
 }
 
 /// `3 of 14 measures fail, 2 not proven, 1 waived`.

@@ -9,6 +9,7 @@ pub const MARKER: &str = "<!-- portcullis:difference -->";
 
 /// One measure or claim whose verdict is another.
 struct Changed {
+    /// Markdown already.
     what: String,
     was: Option<Verdict>,
     is: Option<Verdict>,
@@ -50,12 +51,12 @@ pub fn render(report: &Report, earlier: Option<&Report>) -> String {
     let mut changed = changed(report, earlier);
     changed.sort_by_key(Changed::rank);
     if changed.is_empty() {
-        text.push_str(&format!("Nothing changed since {}.\n", earlier.run.started));
+        text.push_str(&format!("Nothing changed since {}.\n", cell(&earlier.run.started)));
         return text;
     }
     text.push_str(&format!(
         "Since {}:\n\n| | what | was | is | why |\n|---|---|---|---|---|\n",
-        earlier.run.started
+        cell(&earlier.run.started)
     ));
     let shown =
         |verdict: Option<Verdict>| verdict.map_or_else(|| "–".to_owned(), |verdict| word(verdict).to_owned());
@@ -68,7 +69,7 @@ pub fn render(report: &Report, earlier: Option<&Report>) -> String {
         };
         text.push_str(&format!(
             "| {sign} | {} | {} | {} | {} |\n",
-            cell(&one.what),
+            one.what,
             shown(one.was),
             shown(one.is),
             cell(&one.why)
@@ -100,7 +101,7 @@ fn changed(report: &Report, earlier: &Report) -> Vec<Changed> {
         let Some(was) = earlier.measures.iter().find(|other| other.id == is.id) else { continue };
         if was.verdict != is.verdict {
             changed.push(Changed {
-                what: format!("**{}** {}", is.id, is.line),
+                what: format!("**{}** {}", is.id, cell(&is.line)),
                 was: Some(was.verdict),
                 is: Some(is.verdict),
                 why: crate::report::summary(is),
@@ -117,7 +118,7 @@ fn claims(was: &Measure, is: &Measure) -> Vec<Changed> {
         let before = was.claims.iter().find(|other| other.id == claim.id).map(|other| other.verdict);
         if before != Some(claim.verdict) {
             changed.push(Changed {
-                what: format!("{} {}", is.id, sentence(claim)),
+                what: format!("{} {}", is.id, cell(&sentence(claim))),
                 was: before,
                 is: Some(claim.verdict),
                 why: claim.evidence.first().map(|evidence| evidence.what.clone()).unwrap_or_default(),
@@ -127,7 +128,7 @@ fn claims(was: &Measure, is: &Measure) -> Vec<Changed> {
     for claim in &was.claims {
         if !is.claims.iter().any(|other| other.id == claim.id) {
             changed.push(Changed {
-                what: format!("{} {}", is.id, sentence(claim)),
+                what: format!("{} {}", is.id, cell(&sentence(claim))),
                 was: Some(claim.verdict),
                 is: None,
                 why: "this claim is no longer made".into(),

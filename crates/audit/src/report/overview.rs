@@ -1,6 +1,6 @@
 //! `--format markdown` without a document: the run on one page, as a CI's step summary shows it.
 
-use crate::report::shown::{age, cell, counted, mark, parts, path, sentence, stale, word};
+use crate::report::shown::{age, cell, counted, mark, parts, path, plain, sentence, stale, word};
 use crate::report::text::asvs_counted;
 use crate::report::{Change, Measure, Report, summary};
 use crate::verdict::Verdict;
@@ -11,12 +11,12 @@ pub fn render(report: &Report, now: i64) -> String {
     let run = &report.run;
     let (own, beyond) = parts(report);
     let mut text = format!("# Security measures: {}\n\n", cell(&run.environment));
-    text.push_str(&format!("{}, {} ({} old)", cell(&run.target), run.started, age(report, now)));
+    text.push_str(&format!("{}, {} ({} old)", cell(&run.target), cell(&run.started), age(report, now)));
     if let Some(until) = &run.valid_until {
-        text.push_str(&format!(", valid until {until}"));
+        text.push_str(&format!(", valid until {}", cell(until)));
     }
     if let Some(commit) = &run.commit {
-        text.push_str(&format!(", commit `{}`", commit.get(..12).unwrap_or(commit)));
+        text.push_str(&format!(", commit `{}`", code(commit.get(..12).unwrap_or(commit))));
     }
     text.push_str("\n\n");
     if stale(report, now) {
@@ -94,7 +94,7 @@ fn waivers(report: &Report) -> String {
             cell(&waiver.of),
             cell(&waiver.reason),
             cell(&waiver.owner),
-            waiver.expires,
+            cell(&waiver.expires),
             if waiver.applies { "yes" } else { "no longer" }
         ));
     }
@@ -110,7 +110,7 @@ fn remedies(report: &Report) -> String {
                 text.push_str(&format!(
                     "- {} `{}`: {}. Remedy: {}\n",
                     mark(claim.verdict),
-                    path(measure, claim),
+                    code(&path(measure, claim)),
                     cell(&sentence(claim)),
                     cell(&claim.remedy)
                 ));
@@ -118,6 +118,11 @@ fn remedies(report: &Report) -> String {
         }
     }
     if text.is_empty() { text } else { format!("\n## What to do\n\n{text}") }
+}
+
+/// Between two backticks.
+fn code(text: &str) -> String {
+    plain(text).replace('`', "'")
 }
 
 #[cfg(test)]

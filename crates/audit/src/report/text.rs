@@ -1,7 +1,7 @@
 //! `--format text`: short, for people at a terminal; colours only where it is one.
 
 use crate::document::Document;
-use crate::report::shown::{counted, parts, word};
+use crate::report::shown::{counted, parts, plain, word};
 use crate::report::{Change, Measure, Report, summary};
 use crate::verdict::Verdict;
 
@@ -29,7 +29,10 @@ pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> S
             let state = if waiver.applies { "" } else { " (no longer counts)" };
             text.push_str(&format!(
                 "  {} until {}, by {}: {}{state}\n",
-                waiver.of, waiver.expires, waiver.owner, waiver.reason
+                plain(&waiver.of),
+                plain(&waiver.expires),
+                plain(&waiver.owner),
+                plain(&waiver.reason)
             ));
         }
     }
@@ -37,12 +40,12 @@ pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> S
     if !unmeasured.is_empty() {
         text.push_str("\nLines of the document that no measure stands for\n");
         for (number, line) in unmeasured {
-            text.push_str(&format!("  line {number}: {line}\n"));
+            text.push_str(&format!("  line {number}: {}\n", plain(line)));
         }
     }
     text.push('\n');
     for note in &report.run.notes {
-        text.push_str(&format!("note: {note}\n"));
+        text.push_str(&format!("note: {}\n", plain(note)));
     }
     if let Some(asvs) = &report.asvs {
         text.push_str(&format!("{}\n", asvs_counted(asvs)));
@@ -58,16 +61,16 @@ pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> S
 
 fn head(report: &Report) -> String {
     let run = &report.run;
-    let mut text = format!("{} ({}), {}", run.target, run.environment, run.started);
+    let mut text = format!("{} ({}), {}", plain(&run.target), plain(&run.environment), plain(&run.started));
     if let Some(until) = &run.valid_until {
-        text.push_str(&format!(", valid until {until}"));
+        text.push_str(&format!(", valid until {}", plain(until)));
     }
     if let Some(commit) = &run.commit {
-        text.push_str(&format!(", commit {}", commit.get(..12).unwrap_or(commit)));
+        text.push_str(&format!(", commit {}", plain(commit.get(..12).unwrap_or(commit))));
     }
     text.push('\n');
     if let Some(challenge) = &run.challenge {
-        text.push_str(&format!("challenge: {challenge}\n"));
+        text.push_str(&format!("challenge: {}\n", plain(challenge)));
     }
     text.push('\n');
     text
@@ -76,14 +79,14 @@ fn head(report: &Report) -> String {
 /// One measure: its verdict, its line, and where it does not hold, why and what to do.
 fn told(measure: &Measure, coloured: bool) -> String {
     let verdict = painted(measure.verdict, coloured);
-    let mut text = format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), measure.line);
+    let mut text = format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), plain(&measure.line));
     if let Some(value) = &measure.value {
-        text.push_str(&format!("{INDENT}X is {value}\n"));
+        text.push_str(&format!("{INDENT}X is {}\n", plain(value)));
     }
     if measure.verdict == Verdict::Pass || measure.claims.is_empty() {
         return text;
     }
-    text.push_str(&format!("{INDENT}{}\n", summary(measure).replace('\n', " ")));
+    text.push_str(&format!("{INDENT}{}\n", plain(&summary(measure))));
     let remedy = measure
         .claims
         .iter()
@@ -91,7 +94,7 @@ fn told(measure: &Measure, coloured: bool) -> String {
         .map(|claim| claim.remedy.as_str())
         .next();
     if let Some(remedy) = remedy {
-        text.push_str(&format!("{INDENT}remedy: {remedy}\n"));
+        text.push_str(&format!("{INDENT}remedy: {}\n", plain(remedy)));
     }
     text
 }
@@ -99,7 +102,9 @@ fn told(measure: &Measure, coloured: bool) -> String {
 /// What `--since` found.
 fn changes(report: &Report) -> String {
     let mut text = String::new();
-    let of = |claim: &Option<String>| claim.as_deref().map(|claim| format!(" {claim}")).unwrap_or_default();
+    let of = |claim: &Option<String>| {
+        claim.as_deref().map(|claim| format!(" {}", plain(claim))).unwrap_or_default()
+    };
     for regression in &report.regressions {
         let now = regression.is.map_or("gone", word);
         text.push_str(&format!(
@@ -199,6 +204,11 @@ mod tests {
             assert!(text.lines().any(|other| other == line), "{line}\n\n{text}");
         }
         assert!(!text.contains('\u{1b}'));
+        let mut hostile = sample::report();
+        hostile.run.target = "a\n\u{1b}[2J".into();
+        hostile.run.notes = vec!["a\nnote: b".into()];
+        let text = render(&hostile, None, false);
+        assert!(text.starts_with("a \\u{1b}[2J (staging)") && text.contains("\nnote: a note: b\n"), "{text}");
         assert!(render(&sample::report(), None, true).contains("\u{1b}[31mfail"));
     }
 }
