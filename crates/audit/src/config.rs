@@ -70,6 +70,8 @@ pub struct Config {
     pub databases: Vec<Database>,
     /// `[audit] database`: read-only; searched for passwords like the store.
     pub database: Option<Location>,
+    /// Where a copy of the store is; none: nobody said so.
+    pub backup: Option<Backup>,
 
     /// `[audit] client_id` and its secret: may have every client's scope, asks for fewer.
     pub client: Option<ClientCredentials>,
@@ -142,6 +144,7 @@ impl Config {
             store_stewardship: Stewardship::default(),
             databases: Vec::new(),
             database: None,
+            backup: None,
             client: None,
             user: None,
             api_key: None,
@@ -313,6 +316,15 @@ pub enum Location {
     },
 }
 
+/// A copy of the store, as `portcullis backup` writes it.
+#[derive(Clone)]
+pub struct Backup {
+    /// `[audit] backup`: the file, or a folder whose newest file it is.
+    pub path: PathBuf,
+    /// `[audit] backup_key_file`: its raw key, 32 bytes; none: that of the store, where it is an SQLCipher file.
+    pub key: Option<SecretSlice<u8>>,
+}
+
 /// One `[[database]]`.
 #[derive(Clone)]
 pub struct Database {
@@ -416,7 +428,7 @@ impl Only {
 
 /// `--only` named something that is no measure.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("no measure is called {0:?}: G1 G2, A1 to A10, N1 N2, X1 to X6 and X8 to X14 are")]
+#[error("no measure is called {0:?}: G1 G2, A1 to A10, N1 N2, X1 to X14 are")]
 pub struct UnknownMeasure(pub String);
 
 /// Told to the caller while a run goes on.

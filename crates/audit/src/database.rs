@@ -1,5 +1,6 @@
 //! Databases as the auditor sees them: opened read-only by its own SQL, every value of every text column read.
 
+pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod postgres;
 pub(crate) mod shape;

@@ -1,6 +1,7 @@
 //! The measures of the contract, and those beyond it. Each has a file that says its claim in words; `observe` looks,
 //! `judge` is pure.
 
+mod backups_restore;
 pub(crate) mod claimed;
 mod client_endpoints_need_a_clients_token;
 mod cookies;
@@ -85,7 +86,7 @@ pub enum MeasureId {
 
 impl MeasureId {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::G1,
         Self::G2,
         Self::A1,
@@ -106,6 +107,7 @@ impl MeasureId {
         Self::X4,
         Self::X5,
         Self::X6,
+        Self::X7,
         Self::X8,
         Self::X9,
         Self::X10,
@@ -240,6 +242,7 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::X4 => throttling::claims(world).await,
         MeasureId::X5 => users_cannot_be_enumerated::claims(world).await,
         MeasureId::X6 => sessions_end::claims(world).await,
+        MeasureId::X7 => backups_restore::claims(world).await,
         MeasureId::X8 => request_smuggling::claims(world).await,
         MeasureId::X9 => forwarded_headers::claims(world).await,
         MeasureId::X10 => proxy_advisories::claims(world).await,
@@ -247,8 +250,6 @@ pub(crate) async fn observe(id: MeasureId, world: &World) -> Vec<Claim> {
         MeasureId::X12 => files_not_served::claims(world).await,
         MeasureId::X13 => passwords_are_chosen_well::claims(world).await,
         MeasureId::X14 => input_is_checked::claims(world).await,
-        // In no run until they are built: `ALL` does not have them.
-        _ => Vec::new(),
     };
     if id.is_beyond() && world.config.mode == Mode::Delegated {
         claims.iter_mut().for_each(delegate);
@@ -288,6 +289,7 @@ pub(crate) fn claims_of(id: MeasureId) -> &'static [Claimed] {
         MeasureId::X4 => throttling::CLAIMS,
         MeasureId::X5 => users_cannot_be_enumerated::CLAIMS,
         MeasureId::X6 => sessions_end::CLAIMS,
+        MeasureId::X7 => backups_restore::CLAIMS,
         MeasureId::X8 => request_smuggling::CLAIMS,
         MeasureId::X9 => forwarded_headers::CLAIMS,
         MeasureId::X10 => proxy_advisories::CLAIMS,
@@ -295,7 +297,6 @@ pub(crate) fn claims_of(id: MeasureId) -> &'static [Claimed] {
         MeasureId::X12 => files_not_served::CLAIMS,
         MeasureId::X13 => passwords_are_chosen_well::CLAIMS,
         MeasureId::X14 => input_is_checked::CLAIMS,
-        _ => &[],
     }
 }
 

@@ -5,7 +5,7 @@ mod ask;
 mod world;
 
 use ask::{claim, measure};
-use audit::MeasureId::{X2, X3, X4, X5, X6, X8, X9, X10, X11, X12, X13, X14};
+use audit::MeasureId::{X2, X3, X4, X5, X6, X7, X8, X9, X10, X11, X12, X13, X14};
 use audit::{Only, Verdict};
 use world::{World, document, fails, not_proven};
 
@@ -81,6 +81,7 @@ async fn each_is_not_proven_where_the_auditor_may_not_look() {
     {
         not_proven(id, claim, |config| (config.client, config.user) = (None, None)).await;
     }
+    not_proven(X7, "the_backup_opens", |config| config.backup = None).await;
     not_proven(X14, "wrong_types_are_refused", |config| config.client = None).await;
 }
 

@@ -58,11 +58,29 @@ async fn silence() {
 }
 
 /// The database's own words; they never contain the key.
-fn reason(error: &sqlx::Error) -> String {
+pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         other => other.to_string(),
     }
+}
+
+/// What is wrong with a file's pages: each must authenticate under the key, and together they must be a sound database.
+/// Nothing where that is so.
+pub(crate) async fn damage(connection: &mut SqliteConnection) -> Vec<String> {
+    const SOUND: [(&str, &[&str]); 2] =
+        [("PRAGMA cipher_integrity_check", &[]), ("PRAGMA integrity_check", &["ok"])];
+    let mut damage = Vec::new();
+    for (question, sound) in SOUND {
+        let said: Result<Vec<String>, _> = sqlx::query_scalar(question).fetch_all(&mut *connection).await;
+        match said {
+            Ok(said) if said == sound => {}
+            Ok(said) if said.is_empty() => damage.push(format!("{question} said nothing")),
+            Ok(said) => damage.extend(said),
+            Err(error) => damage.push(reason(&error)),
+        }
+    }
+    damage
 }
 
 /// Reads every text and binary value.
@@ -106,6 +124,6 @@ async fn read(connection: &mut SqliteConnection, needles: &Needles) -> Result<Fo
     Ok(found)
 }
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -167,7 +167,8 @@ fn heard(sentence: &str, id: MeasureId) -> Option<Vec<&'static str>> {
         MeasureId::X6 => {
             any(&["session"]) && any(&["logout", "log out", "sign out", "revoked", "invalidated", "ends "])
         }
-        MeasureId::X7 => any(&["backup", "back up"]),
+        // A backup code is a second factor.
+        MeasureId::X7 => any(&["backup", "back up"]) && !any(&["backup code"]),
         MeasureId::X8 => any(&["smuggl"]),
         MeasureId::X9 => any(&["x forwarded", "forwarded header"]),
         MeasureId::X11 => any(&["jwks", "signing keys"]),

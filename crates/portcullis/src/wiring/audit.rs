@@ -8,7 +8,7 @@ use crate::config::value::Span;
 use crate::config::{Configuration, Environment};
 use crate::wiring::installation::Installation;
 use audit::config::{
-    Access, Attested, Caller, ClientCredentials, Config, Database, Granted, Lifetime, Location, Mode,
+    Access, Attested, Backup, Caller, ClientCredentials, Config, Database, Granted, Lifetime, Location, Mode,
     Railway, Route, Session, Stewardship, UserCredentials,
 };
 use policy::{CallerKind, Requirement, RuleSource, ScopeSet};
@@ -96,6 +96,17 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
                     section.database_password.as_ref(),
                 )?,
             },
+        }),
+    };
+    config.backup = match path(&section.backup) {
+        None => None,
+        Some(file) => Some(Backup {
+            path: file,
+            key: secrets.key(
+                "audit.backup_key",
+                path(&section.backup_key_file).as_deref(),
+                section.backup_key.as_ref(),
+            )?,
         }),
     };
     config.client = match &section.client_id {

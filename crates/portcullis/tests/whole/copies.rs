@@ -2,7 +2,7 @@
 
 use testkit::postgres::Postgres;
 
-use crate::served::{Laid, Served, private};
+use crate::served::{AUDIENCE, Laid, Served, private};
 use crate::world::PASSWORD;
 
 /// An empty installation on a database of its own.
@@ -51,6 +51,30 @@ async fn a_store_goes_to_the_other_engine_and_back_with_everybody_in_it() {
     third.log_in("ada@example.com", PASSWORD).await.expect(200);
     third.log_in("grace@example.com", PASSWORD).await.expect(200);
     third.stop().await;
+}
+
+/// The auditor has its own idea of what a copy is: it must be ours.
+#[tokio::test]
+async fn the_audit_proves_what_backup_wrote_of_either_engine() {
+    for laid in [Laid::out("").await, on_postgres().await] {
+        let section = format!(
+            "[audit]\ntarget = \"{}\"\nbackup = \"copies\"\nbackup_key_file = \"copy.key\"\n[operations]",
+            laid.gateway
+        );
+        laid.edit("[operations]", &section);
+        std::fs::create_dir(laid.path("copies")).unwrap();
+        let here = laid.start().await;
+        here.laid.run(&["api", "create", "--identifier", AUDIENCE, "--scope", "read:notes"]).await.expect(0);
+        here.sign_up("ada@example.com").await;
+        let (copy, key) = (here.laid.path("copies/one.db"), here.laid.path("copy.key"));
+        let [copy, key] = [copy.to_str().unwrap(), key.to_str().unwrap()];
+        here.laid.run(&["backup", copy, "--key-file", key]).await.expect(0);
+        let audited = here.laid.run(&["audit", "--only", "X7", "--format", "json"]).await;
+        let report = audited.json();
+        assert_eq!(report["measures"][0]["verdict"], "pass", "{report:#}");
+        assert!(report.to_string().contains("1 users in the copy, 1 in the live store"), "{report:#}");
+        here.stop().await;
+    }
 }
 
 #[tokio::test]
