@@ -14,6 +14,10 @@ use crate::respond::Problem;
 /// The largest body that this room reads, in bytes.
 pub(crate) const MAXIMUM: usize = 64 * 1024;
 
+/// How deep arrays and objects may lie in one another: no endpoint takes more than two levels, and what is ignored is
+/// bounded as well.
+const DEEPEST: usize = 16;
+
 /// The whole body, or 413 as soon as it is known to be too large.
 pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let too_large = || {
@@ -48,6 +52,12 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Res
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Problem::bad_request("malformed_json", "the body must be a JSON object"));
     }
+    if is_too_deep(text) {
+        return Err(Problem::bad_request(
+            "malformed_json",
+            "arrays and objects may lie in one another 16 levels deep at most",
+        ));
+    }
     serde_json::from_str(text).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "a member has the wrong type or comes twice",
@@ -58,6 +68,25 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Res
             format!("{what}, at line {} column {}", error.line(), error.column()),
         )
     })
+}
+
+/// Brackets within strings count for nothing; what is no JSON is judged by whoever reads it next.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return true;
+        }
+    }
+    false
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -107,6 +136,22 @@ mod tests {
             headers.insert(CONTENT_TYPE, value.parse().unwrap());
         }
         json::<Login>(&headers, body).map_or_else(|problem| problem.status().as_u16(), |_| 200)
+    }
+
+    #[test]
+    fn what_is_ignored_is_not_endless_either() {
+        let nested = |levels: usize, inside: &str| {
+            format!("{{\"x\":{}{inside}{}}}", "[".repeat(levels), "]".repeat(levels))
+        };
+        for (body, expected) in [
+            (nested(DEEPEST - 1, "1"), 200),
+            (nested(DEEPEST, "1"), 400),
+            (nested(20_000, "1"), 400),
+            (nested(1, &format!("\"{}\"", "[".repeat(100))), 200),
+            (nested(1, &format!("\"\\\"{}\"", "{".repeat(100))), 200),
+        ] {
+            assert_eq!(status(Some("application/json"), body.as_bytes()), expected, "{:.60}", body);
+        }
     }
 
     #[test]
