@@ -1,24 +1,10 @@
 // An administrator with a browser (Chromium, driven by playwright-core) and a one-time link. Reads {link, browser,
 // scheme, width, height, scripts, signIn: {email, password}} from standard input and prints what was seen.
-import { chromium } from 'playwright-core';
+import { launch, told } from './browser.mjs';
 
-let input = '';
-for await (const chunk of process.stdin) input += chunk;
-const { link, browser: executablePath, scheme, width, height, scripts, signIn } = JSON.parse(input);
+const { link, browser: executablePath, scheme, width, height, scripts, signIn } = await told();
 
-const browser = await chromium.launch({
-  executablePath,
-  headless: true,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch(executablePath);
 const saw = { elsewhere: [], complaints: [], statuses: [] };
 try {
   const context = await browser.newContext({

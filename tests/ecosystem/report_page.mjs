@@ -2,27 +2,13 @@
 // everybody can read it, in light and in dark. Reads {page, axe, browser} from standard input and prints what was seen.
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch, told } from './browser.mjs';
 
-let input = '';
-for await (const chunk of process.stdin) input += chunk;
-const { page: file, axe, browser: executablePath } = JSON.parse(input);
+const { page: file, axe, browser: executablePath } = await told();
 const address = pathToFileURL(file).href;
 const judge = await readFile(axe, 'utf8');
 
-const browser = await chromium.launch({
-  executablePath,
-  headless: true,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch(executablePath);
 const saw = { loaded: [], complaints: [], barriers: {}, grounds: {} };
 try {
   for (const colorScheme of ['light', 'dark']) {

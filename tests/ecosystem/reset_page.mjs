@@ -1,24 +1,10 @@
 // A person with a browser (Chromium, driven by playwright-core) and a reset link. Reads {link, weak, password, browser,
 // scripts} from standard input and prints what was seen.
-import { chromium } from 'playwright-core';
+import { launch, told } from './browser.mjs';
 
-let input = '';
-for await (const chunk of process.stdin) input += chunk;
-const { link, weak, password, browser: executablePath, scripts } = JSON.parse(input);
+const { link, weak, password, browser: executablePath, scripts } = await told();
 
-const browser = await chromium.launch({
-  executablePath,
-  headless: true,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch(executablePath);
 const saw = { opened: [], elsewhere: [], complaints: [] };
 try {
   const context = await browser.newContext({ javaScriptEnabled: scripts });

@@ -1,7 +1,7 @@
 //! Which commit of the repository was looked at.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// The commit that is checked out, in hexadecimal, and whether the index differs from it; none where the folder is in no
 /// repository, or git is not installed.
@@ -18,51 +18,22 @@ pub(crate) fn of(folder: &Path) -> Option<(String, bool)> {
     sound.then(|| (commit.to_owned(), changed))
 }
 
-/// A repository's configuration may name another folder as its work tree (`core.worktree`), and what lies here would go
-/// unseen: the top that git tells must be a folder above with a `.git` of its own.
-pub(crate) fn own_work_tree(folder: &Path, top: &Path) -> Result<(), String> {
-    let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
-    let (folder, top) = (real(folder)?, real(top)?);
-    if folder.starts_with(&top) && top.join(".git").exists() {
-        return Ok(());
-    }
-    Err(format!("its configuration names another work tree, {}", top.display()))
-}
-
 /// The exit code, and what it says.
 fn git(folder: &Path, arguments: &[&str]) -> Option<(i32, String)> {
-    // A repository's own configuration may name programs to run; these commands need none of them.
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
-        .args(arguments)
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = crate::git::command(folder).args(arguments).stderr(Stdio::null()).output().ok()?;
     Some((output.status.code()?, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dependencies::repository_of_tests as planted;
 
     #[test]
     fn the_commit_that_is_checked_out() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(of(folder.path()), None);
-        let git = |arguments: &[&str]| {
-            let identity =
-                ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
-            let mut run = Command::new("git");
-            run.arg("-C").arg(folder.path()).args(identity).args(arguments);
-            assert!(run.output().unwrap().status.success(), "{arguments:?}");
-        };
+        let git = |arguments: &[&str]| planted::git(folder.path(), 0, planted::PERSON, arguments);
         git(&["init", "-q"]);
         std::fs::write(folder.path().join("a"), "1").unwrap();
         git(&["add", "a"]);
@@ -79,13 +50,7 @@ mod tests {
     fn no_program_that_the_repository_names_is_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let git = |arguments: &[&str]| {
-            let identity =
-                ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
-            let mut run = Command::new("git");
-            run.arg("-C").arg(folder.path()).args(identity).args(arguments);
-            assert!(run.output().unwrap().status.success(), "{arguments:?}");
-        };
+        let git = |arguments: &[&str]| planted::git(folder.path(), 0, planted::PERSON, arguments);
         git(&["init", "-q"]);
         std::fs::write(path("a"), "1").unwrap();
         std::fs::write(path(".gitattributes"), "* filter=evil diff=evil\n").unwrap();

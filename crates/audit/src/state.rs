@@ -124,7 +124,7 @@ impl State {
     /// The folder cannot be written. The report is signed all the same, with the predecessor that was found.
     pub fn keep(&self, report: &mut Report, key: &SigningKey) -> Result<Kept, StateError> {
         let _lock = self.lock()?;
-        let environment = plain(&report.run.environment);
+        let environment = in_a_name(&report.run.environment);
         report.run.previous = self.tip(&environment).map(|bytes| hex_sha256(&bytes));
         let bytes = signing::sign(report, key);
         let reports = self.folder.join(REPORTS);
@@ -148,7 +148,7 @@ impl State {
     }
 
     fn last_file(&self, environment: &str) -> PathBuf {
-        self.folder.join(format!("last-{}.json", plain(environment)))
+        self.folder.join(format!("last-{}.json", in_a_name(environment)))
     }
 
     /// A name that no report has yet; names sort by time.
@@ -162,7 +162,7 @@ impl State {
 
     /// The history's files of an environment, the oldest first.
     fn files(&self, environment: &str) -> Vec<PathBuf> {
-        let end = format!("-{}.json", plain(environment));
+        let end = format!("-{}.json", in_a_name(environment));
         let entries = std::fs::read_dir(self.folder.join(REPORTS)).into_iter().flatten().flatten();
         let mut files: Vec<PathBuf> = entries
             .filter(|entry| {
@@ -219,7 +219,7 @@ impl Pruned {
     }
 
     fn file(reports: &Path, environment: &str) -> PathBuf {
-        reports.join(format!("pruned-{}", plain(environment)))
+        reports.join(format!("pruned-{}", in_a_name(environment)))
     }
 
     fn line(&self) -> String {
@@ -237,7 +237,7 @@ pub fn finish(report: &mut Report, key: Option<&SigningKey>) -> String {
 }
 
 /// An environment's name as it may stand in a file's name.
-fn plain(environment: &str) -> String {
+fn in_a_name(environment: &str) -> String {
     environment.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect()
 }
 
@@ -402,6 +402,6 @@ mod tests {
 
     #[test]
     fn a_name_of_an_environment_is_no_path() {
-        assert_eq!(plain("../../etc"), "etc");
+        assert_eq!(in_a_name("../../etc"), "etc");
     }
 }

@@ -13,10 +13,10 @@ pub use chain::Chain;
 use serde::Serialize;
 
 use crate::document::{Document, Line};
-use crate::report::shown::plain;
 use crate::report::{Report, hex_sha256, markdown, rfc3339};
 use crate::schema;
 use crate::signing::{self, Pin};
+use crate::terminal::one_line;
 use crate::validity::SKEW;
 
 /// What is asked of a report.
@@ -235,17 +235,17 @@ impl Verification {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for verified in &self.reports {
-            text.push_str(&plain(&verified.file));
+            text.push_str(&one_line(&verified.file));
             if let Some(report) = &verified.report {
                 let run = &report.run;
                 text.push_str(&format!(
                     ": {} ({}), {}",
-                    plain(&run.target),
-                    plain(&run.environment),
+                    one_line(&run.target),
+                    one_line(&run.environment),
                     counts(report)
                 ));
                 if let Some(commit) = &run.commit {
-                    text.push_str(&format!(", commit {}", plain(commit.get(..12).unwrap_or(commit))));
+                    text.push_str(&format!(", commit {}", one_line(commit.get(..12).unwrap_or(commit))));
                 }
             }
             text.push('\n');
@@ -283,7 +283,7 @@ fn list(findings: &[Finding]) -> String {
     };
     findings
         .iter()
-        .map(|finding| format!("  {:<6} {}\n", word(finding.weight), plain(&finding.what)))
+        .map(|finding| format!("  {:<6} {}\n", word(finding.weight), one_line(&finding.what)))
         .collect()
 }
 

@@ -8,6 +8,9 @@ use tokio::process::Command;
 use crate::process::{Output, Program};
 use crate::{ecosystem, process};
 
+/// What every script with a browser imports.
+const BROWSER: &str = include_str!("../../../tests/ecosystem/browser.mjs");
+
 /// A script in a folder of its own, beside a link to the installed `node_modules`: an ECMAScript import looks there,
 /// and nowhere that a variable could name.
 #[derive(Debug)]
@@ -24,7 +27,9 @@ impl Script {
     /// Lays it out beside other packages than the usual ones.
     pub fn beside(text: &str, modules: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        std::fs::write(folder.path().join("script.mjs"), text).expect("a temporary file can be written");
+        for (name, text) in [("script.mjs", text), ("browser.mjs", BROWSER)] {
+            std::fs::write(folder.path().join(name), text).expect("a temporary file can be written");
+        }
         std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).expect("a link can be made");
         Self { folder }
     }

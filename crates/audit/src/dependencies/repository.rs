@@ -1,9 +1,9 @@
 //! What `git` says of a repository. Only commands that read; hooks and monitors of its configuration are switched off.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::tree::Tree;
+use crate::git::own_work_tree;
 
 /// A repository, as `git` sees it.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Repository {
     pub fn of(folder: &Path) -> Result<Self, String> {
         let said = git(folder, &["rev-parse", "--show-toplevel"])?;
         let root = PathBuf::from(said.trim_end_matches('\n'));
-        crate::commit::own_work_tree(folder, &root)?;
+        own_work_tree(folder, &root)?;
         let shallow = git(&root, &["rev-parse", "--is-shallow-repository"])?.trim() == "true";
         let branch = match git(&root, &["symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"]) {
             Ok(reference) => {
@@ -129,28 +129,8 @@ pub(crate) fn last_commit(folder: &Path) -> Option<i64> {
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args([
-            "--no-optional-locks",
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "log.showSignature=false",
-        ])
+    let output = crate::git::command(folder)
         .args(arguments)
-        // Set by a hook, these would lead to another repository.
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        // A clone that left objects with its server would start what the configuration names to fetch them.
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("git cannot be run: {error}"))?;
     if output.status.success() {

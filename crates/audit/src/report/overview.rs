@@ -1,8 +1,9 @@
 //! `--format markdown` without a document: the run on one page, as a CI's step summary shows it.
 
-use crate::report::shown::{age, cell, counted, mark, parts, path, plain, sentence, stale, word};
+use crate::report::shown::{age, cell, counted, mark, parts, path, sentence, stale, word};
 use crate::report::text::asvs_counted;
 use crate::report::{Change, Measure, Report, summary};
+use crate::terminal::one_line;
 use crate::verdict::Verdict;
 
 /// The run as Markdown, at `now`.
@@ -122,7 +123,7 @@ fn remedies(report: &Report) -> String {
 
 /// Between two backticks.
 fn code(text: &str) -> String {
-    plain(text).replace('`', "'")
+    one_line(text).replace('`', "'")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::measures::MeasureId;
 use crate::report::{Claim, Measure, Report};
+use crate::terminal::one_line;
 use crate::verdict::Verdict;
 
 /// Evidence without a `valid_until` of its own counts for this long, in seconds: a week.
@@ -138,31 +139,9 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// On one line, for a terminal: what a report holds may come from a stranger, and neither moves the cursor, nor forges a
-/// line, nor turns the direction of writing.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\n' | '\r' | '\t' => out.push(' '),
-            '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
-                out.extend(letter.escape_unicode());
-            }
-            letter if letter.is_control() => out.extend(letter.escape_unicode()),
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
 /// On one line, for a cell of a Markdown table: no bars, no line breaks, no HTML, no links, no emphasis, nobody called.
 pub(crate) fn cell(text: &str) -> String {
-    let text = plain(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let text = one_line(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     let mut letters = text.chars().peekable();
@@ -212,7 +191,7 @@ mod tests {
         assert_eq!(escaped("<a b='\"'>&\u{0}\u{1b}[31m"), "&lt;a b=&#39;&quot;&#39;&gt;&amp;[31m");
         assert_eq!(cell("a |\n<b>"), "a \\| &lt;b&gt;");
         assert_eq!(cell("![x](//y) `a_b` *c* _d_ @e"), "!\\[x\\](//y) \\`a_b\\` \\*c\\* \\_d\\_ &#64;e");
-        assert_eq!(plain("a\n\u{1b}[2J\u{9b}\u{202e}\u{e9}"), "a \\u{1b}[2J\\u{9b}\\u{202e}\u{e9}");
+        assert_eq!(one_line("a\n\u{1b}[2J\u{9b}\u{202e}\u{e9}"), "a \\u{1b}[2J\\u{9b}\\u{202e}\u{e9}");
     }
 
     proptest::proptest! {

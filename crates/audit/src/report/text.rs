@@ -1,8 +1,9 @@
 //! `--format text`: short, for people at a terminal; colours only where it is one.
 
 use crate::document::Document;
-use crate::report::shown::{counted, parts, plain, word};
+use crate::report::shown::{counted, parts, word};
 use crate::report::{Change, Measure, Report, summary};
+use crate::terminal::one_line;
 use crate::verdict::Verdict;
 
 /// Columns before a line that explains the one above it.
@@ -29,10 +30,10 @@ pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> S
             let state = if waiver.applies { "" } else { " (no longer counts)" };
             text.push_str(&format!(
                 "  {} until {}, by {}: {}{state}\n",
-                plain(&waiver.of),
-                plain(&waiver.expires),
-                plain(&waiver.owner),
-                plain(&waiver.reason)
+                one_line(&waiver.of),
+                one_line(&waiver.expires),
+                one_line(&waiver.owner),
+                one_line(&waiver.reason)
             ));
         }
     }
@@ -40,12 +41,12 @@ pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> S
     if !unmeasured.is_empty() {
         text.push_str("\nLines of the document that no measure stands for\n");
         for (number, line) in unmeasured {
-            text.push_str(&format!("  line {number}: {}\n", plain(line)));
+            text.push_str(&format!("  line {number}: {}\n", one_line(line)));
         }
     }
     text.push('\n');
     for note in &report.run.notes {
-        text.push_str(&format!("note: {}\n", plain(note)));
+        text.push_str(&format!("note: {}\n", one_line(note)));
     }
     if let Some(asvs) = &report.asvs {
         text.push_str(&format!("{}\n", asvs_counted(asvs)));
@@ -61,16 +62,17 @@ pub fn render(report: &Report, document: Option<&Document>, coloured: bool) -> S
 
 fn head(report: &Report) -> String {
     let run = &report.run;
-    let mut text = format!("{} ({}), {}", plain(&run.target), plain(&run.environment), plain(&run.started));
+    let mut text =
+        format!("{} ({}), {}", one_line(&run.target), one_line(&run.environment), one_line(&run.started));
     if let Some(until) = &run.valid_until {
-        text.push_str(&format!(", valid until {}", plain(until)));
+        text.push_str(&format!(", valid until {}", one_line(until)));
     }
     if let Some(commit) = &run.commit {
-        text.push_str(&format!(", commit {}", plain(commit.get(..12).unwrap_or(commit))));
+        text.push_str(&format!(", commit {}", one_line(commit.get(..12).unwrap_or(commit))));
     }
     text.push('\n');
     if let Some(challenge) = &run.challenge {
-        text.push_str(&format!("challenge: {}\n", plain(challenge)));
+        text.push_str(&format!("challenge: {}\n", one_line(challenge)));
     }
     text.push('\n');
     text
@@ -79,14 +81,14 @@ fn head(report: &Report) -> String {
 /// One measure: its verdict, its line, and where it does not hold, why and what to do.
 fn told(measure: &Measure, coloured: bool) -> String {
     let verdict = painted(measure.verdict, coloured);
-    let mut text = format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), plain(&measure.line));
+    let mut text = format!("{verdict}  {:<3}  {}\n", measure.id.as_str(), one_line(&measure.line));
     if let Some(value) = &measure.value {
-        text.push_str(&format!("{INDENT}X is {}\n", plain(value)));
+        text.push_str(&format!("{INDENT}X is {}\n", one_line(value)));
     }
     if measure.verdict == Verdict::Pass || measure.claims.is_empty() {
         return text;
     }
-    text.push_str(&format!("{INDENT}{}\n", plain(&summary(measure))));
+    text.push_str(&format!("{INDENT}{}\n", one_line(&summary(measure))));
     let remedy = measure
         .claims
         .iter()
@@ -94,7 +96,7 @@ fn told(measure: &Measure, coloured: bool) -> String {
         .map(|claim| claim.remedy.as_str())
         .next();
     if let Some(remedy) = remedy {
-        text.push_str(&format!("{INDENT}remedy: {}\n", plain(remedy)));
+        text.push_str(&format!("{INDENT}remedy: {}\n", one_line(remedy)));
     }
     text
 }
@@ -103,7 +105,7 @@ fn told(measure: &Measure, coloured: bool) -> String {
 fn changes(report: &Report) -> String {
     let mut text = String::new();
     let of = |claim: &Option<String>| {
-        claim.as_deref().map(|claim| format!(" {}", plain(claim))).unwrap_or_default()
+        claim.as_deref().map(|claim| format!(" {}", one_line(claim))).unwrap_or_default()
     };
     for regression in &report.regressions {
         let now = regression.is.map_or("gone", word);

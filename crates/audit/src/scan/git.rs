@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::git;
+
 /// How much of an object is read at once.
 const STEP: usize = 64 << 10;
 
@@ -73,7 +75,7 @@ impl Repository {
             let top = repository.lines(&["rev-parse", "--show-toplevel"])?.first().map(PathBuf::from);
             // A hook is told by git where both are.
             if let (Some(top), false) = (&top, hook) {
-                crate::commit::own_work_tree(folder, top)?;
+                git::own_work_tree(folder, top)?;
             }
             repository.top = top;
         } else if repository.git_dir.ends_with(".git") || folder.join(".git").exists() {
@@ -83,36 +85,8 @@ impl Repository {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("git");
-        command.arg("-C").arg(&self.folder);
-        // A configuration may name programs: what it names is not run for us.
-        command.args([
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "log.showSignature=false",
-            "-c",
-            "core.quotePath=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "--no-pager",
-        ]);
+        let mut command = if self.hook { git::of_hook(&self.folder) } else { git::command(&self.folder) };
         command.args(arguments);
-        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0");
-        command.env("LC_ALL", "C");
-        if !self.hook {
-            for name in [
-                "GIT_DIR",
-                "GIT_WORK_TREE",
-                "GIT_INDEX_FILE",
-                "GIT_OBJECT_DIRECTORY",
-                "GIT_COMMON_DIR",
-                "GIT_PREFIX",
-            ] {
-                command.env_remove(name);
-            }
-        }
-        command.stdin(Stdio::null());
         command
     }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Finding, Place, Scanned};
+use crate::terminal::printable;
 
 /// The version of the JSON.
 const SCHEMA: u32 = 1;
@@ -78,20 +79,6 @@ fn place(place: &Place) -> String {
         text.push_str(&format!(" ({commit}object {object})"));
     }
     text
-}
-
-/// Names come from a repository that may be somebody else's: none of them moves the cursor, colours what follows, or turns
-/// the direction of writing.
-fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
-    }
-    out
 }
 
 #[cfg(test)]
