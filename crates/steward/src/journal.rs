@@ -168,6 +168,19 @@ impl Journal {
         Ok(advanced.then(|| Entry { row, ..next.clone() }))
     }
 
+    /// Whether another steward has gone on since this entry was read. What was concluded from it is stale then: a password
+    /// that is refused may have been replaced in between. A fault that was only noted is no step.
+    ///
+    /// # Errors
+    /// [`Fault::Journal`], [`Fault::Store`].
+    pub async fn has_moved_on(&self, read: &Entry) -> Result<bool, Fault> {
+        let stored = self.load(read.name()).await?;
+        Ok(stored.is_none_or(|stored| {
+            let step = |entry: &Entry| (entry.state, entry.generation(), entry.course.clone());
+            step(&stored) != step(read)
+        }))
+    }
+
     /// Forgets a database: after `unadopt`.
     ///
     /// # Errors

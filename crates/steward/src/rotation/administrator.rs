@@ -73,14 +73,36 @@ async fn attempted(hands: &Hands<'_>, credential: &Credential) -> Result<Login, 
 /// The entry; its first one is made from the configured URL, which must log in.
 async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
     let name = entry_name(&hands.database.name);
-    let Some(configured) = configured(hands)? else { return Ok(None) };
-    if let Some(entry) = hands.journal.load(&name).await?
-        && entry.current.credential.username == configured.username
-        && !was_changed_elsewhere(hands, &entry, &configured).await?
-    {
-        return Ok(Some(entry));
+    loop {
+        // First the file: a newer one beside an older entry would look like a change by somebody else.
+        let Some(configured) = configured(hands)? else { return Ok(None) };
+        let stored = hands.journal.load(&name).await?;
+        let outcome = entry_of(hands, &name, stored.as_ref(), &configured).await;
+        // A refusal says nothing where another steward has changed the password since the look at the journal.
+        let stale = outcome.is_err()
+            && match &stored {
+                Some(read) => hands.journal.has_moved_on(read).await?,
+                None => hands.journal.load(&name).await?.is_some(),
+            };
+        if !stale {
+            return outcome.map(Some);
+        }
     }
-    let mut credential = hands.at_configured(&configured)?;
+}
+
+async fn entry_of(
+    hands: &Hands<'_>,
+    name: &str,
+    stored: Option<&Entry>,
+    configured: &Credential,
+) -> Result<Entry, Fault> {
+    if let Some(entry) = stored
+        && entry.current.credential.username == configured.username
+        && !was_changed_elsewhere(hands, entry, configured).await?
+    {
+        return Ok(entry.clone());
+    }
+    let mut credential = hands.at_configured(configured)?;
     let (outcome, session, said) = attempt(&credential).await;
     let Some(mut session) = session else { return Err(no_login(hands, outcome, said)) };
     let slots = ledger::slots(&mut session).await;
@@ -95,9 +117,9 @@ async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
     let live = live.and_then(|stored| stored.fingerprint);
     let set_at = slot.filter(|slot| slot.fingerprint == live).and_then(|slot| slot.set_at);
     // Another administrator than before begins its own history.
-    hands.journal.forget(&name).await?;
+    hands.journal.forget(name).await?;
     let held = Held { credential, verifier: None, set_at };
-    hands.journal.begin(&name, &held, (hands.clock)()).await.map(Some)
+    hands.journal.begin(name, &held, (hands.clock)()).await
 }
 
 fn no_login(hands: &Hands<'_>, outcome: Login, said: String) -> Fault {
@@ -142,7 +164,11 @@ pub(crate) async fn rotate(hands: &Hands<'_>, wanted: bool) -> Result<Option<Rep
                 reason: "the administrator's change does not come to an end".to_owned(),
             });
         }
-        step(hands, entry, wanted).await?;
+        if let Err(fault) = step(hands, entry.clone(), wanted).await
+            && !hands.journal.has_moved_on(&entry).await?
+        {
+            return Err(fault);
+        }
     }
 }
 

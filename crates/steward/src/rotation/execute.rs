@@ -104,9 +104,18 @@ async fn go_on(hands: &Hands<'_>, wanted: Wanted, patient: bool) -> Result<Ticke
             Step::Halt(halt) => {
                 let fault = halted(hands, &entry, halt, &look);
                 close(look).await;
-                return Err(fault);
+                if !hands.journal.has_moved_on(&entry).await? {
+                    return Err(fault);
+                }
             }
-            step => act(hands, entry, look, step).await?,
+            step => {
+                let read = entry.clone();
+                if let Err(fault) = act(hands, entry, look, step).await
+                    && !hands.journal.has_moved_on(&read).await?
+                {
+                    return Err(fault);
+                }
+            }
         }
     }
 }

@@ -98,6 +98,10 @@ impl Hands<'_> {
         let mut credential = self.configured()?;
         let (outcome, session, said) = attempt(&credential).await;
         let Some(mut session) = session else {
+            // Another steward may have begun, and changed it, since the look at the journal.
+            if let Some(entry) = self.journal.load(&name).await? {
+                return Ok(entry);
+            }
             return Err(match outcome {
                 Login::Refused => {
                     Fault::LockedOut { name, tried: format!("{}: {said}", credential.username) }

@@ -1,6 +1,8 @@
-//! Three stewards at once.
+//! Several stewards at once.
 
-use crate::world::{World, finished, logs_in};
+use steward::Credential;
+
+use crate::world::{World, finished, logs_in, with_administrator};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_three_stewards_one_wins_and_its_password_is_the_one_that_works() {
@@ -22,6 +24,28 @@ async fn of_three_stewards_one_wins_and_its_password_is_the_one_that_works() {
         let ledger = world.sql("select count(*), max(generation) from portcullis.rotation");
         assert_eq!(ledger, format!("{generation}|{generation}"), "one row a rotation");
     }
+}
+
+/// Each changes the very password that the others log in with; what one has read is stale a moment later, and no fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_sixteen_stewards_none_takes_anothers_change_of_the_administrator_for_a_lockout() {
+    let mut world = World::new().await;
+    let file = with_administrator(&mut world);
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let steward = world.another();
+            tokio::spawn(async move { steward.rotate("backend", true, &|_| {}).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let newest = Credential::from_url(std::fs::read_to_string(&file).unwrap().trim(), None).unwrap();
+    assert!(logs_in(&newest).await, "the file holds what logs in");
+    assert!(logs_in(&world.delivered()).await);
+    let status = world.steward.status("backend").await.unwrap();
+    let administrator = status.administrator.unwrap();
+    assert_eq!(administrator.state, steward::rotation::State::Stable, "every change came to its end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
