@@ -224,8 +224,21 @@ pub fn proven(report: &Report) -> (usize, usize) {
     shown::proven(report)
 }
 
-/// One sentence on a measure: the claim that decided its verdict and what was seen for it.
-pub(crate) fn summary(measure: &Measure) -> String {
+/// What a claim says, for people: its sentence, before it the name of the database that it is about.
+#[must_use]
+pub fn spoken(measure: MeasureId, claim: &Claim) -> String {
+    shown::spoken(measure, claim)
+}
+
+/// The same by the claim's id, of this report or of the one that it is compared with.
+#[must_use]
+pub fn spoken_by_id(report: &Report, measure: MeasureId, claim: &str) -> String {
+    spoken(measure, &shown::claim_of(report, measure, claim))
+}
+
+/// One line on a measure: the sentence of the claim that decided its verdict, and what was seen for it.
+#[must_use]
+pub fn summary(measure: &Measure) -> String {
     let proven = measure.proven();
     let Some(claim) = measure.claims.iter().find(|claim| claim.verdict == proven) else {
         return "no claim was made".into();
@@ -239,7 +252,8 @@ pub(crate) fn summary(measure: &Measure) -> String {
         1 => "; 1 more claim so".to_owned(),
         more => format!("; {more} more claims so"),
     };
-    format!("{}: {seen}{control}{more}", claim.id.replace('_', " "))
+    let colon = if seen.is_empty() { "" } else { ": " };
+    format!("{}{colon}{seen}{control}{more}", spoken(measure.id, claim))
 }
 
 /// Hex SHA-256: a report's digest, a finding's fingerprint.
@@ -379,6 +393,20 @@ mod tests {
         assert!(!text::render(&report, None, false).contains('\u{1b}'));
         assert!(text::render(&report, None, true).contains("\u{1b}[31mfail"));
         assert!(text::render(&report, None, false).contains("1 fail"));
+    }
+
+    #[test]
+    fn a_measure_is_told_by_the_sentence_of_the_claim_that_decided() {
+        let mut measure = sample::report().measures.remove(5);
+        assert_eq!(measure.id, MeasureId::N2);
+        assert!(
+            summary(&measure)
+                .starts_with("no origin but the frontend's is let in: https://evil.example was let in: ")
+        );
+        measure.claims[0].evidence.clear();
+        assert_eq!(summary(&measure), "no origin but the frontend's is let in");
+        measure.claims.clear();
+        assert_eq!(summary(&measure), "no claim was made");
     }
 
     #[test]

@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(one(line, &report, &[], VALID_FOR - 1).0, Standing::Ticked);
         let (standing, said) = one(line, &report, &[], VALID_FOR);
         assert_eq!(standing, Standing::Open);
-        assert_eq!(said, "A1 pass: a claim:  (production, stale, seen 1970-01-01)");
+        assert_eq!(said, "A1 pass: a claim (production, stale, seen 1970-01-01)");
         report.run.valid_until = Some(rfc3339(60));
         assert_eq!(one(line, &report, &[], 59).0, Standing::Ticked);
         assert_eq!(one(line, &report, &[], 60).0, Standing::Open);

@@ -1,6 +1,6 @@
 //! `--format difference`: what changed since an earlier report, in Markdown: the comment under a pull request.
 
-use crate::report::shown::{cell, counted, mark, parts, sentence, word};
+use crate::report::shown::{cell, counted, mark, parts, spoken, word};
 use crate::report::{Measure, Report};
 use crate::verdict::Verdict;
 
@@ -118,7 +118,7 @@ fn claims(was: &Measure, is: &Measure) -> Vec<Changed> {
         let before = was.claims.iter().find(|other| other.id == claim.id).map(|other| other.verdict);
         if before != Some(claim.verdict) {
             changed.push(Changed {
-                what: format!("{} {}", is.id, cell(&sentence(claim))),
+                what: format!("{} {}", is.id, cell(&spoken(is.id, claim))),
                 was: before,
                 is: Some(claim.verdict),
                 why: claim.evidence.first().map(|evidence| evidence.what.clone()).unwrap_or_default(),
@@ -128,7 +128,7 @@ fn claims(was: &Measure, is: &Measure) -> Vec<Changed> {
     for claim in &was.claims {
         if !is.claims.iter().any(|other| other.id == claim.id) {
             changed.push(Changed {
-                what: format!("{} {}", is.id, cell(&sentence(claim))),
+                what: format!("{} {}", is.id, cell(&spoken(is.id, claim))),
                 was: Some(claim.verdict),
                 is: None,
                 why: "this claim is no longer made".into(),

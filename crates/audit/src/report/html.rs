@@ -7,11 +7,14 @@ use askama::Template;
 use base64::Engine as _;
 
 use crate::document::Document;
+use crate::measures::MeasureId;
 use crate::report::picture::{self, history_svg, matrix_svg, measure_history_svg};
-use crate::report::shown::{age, class, counted, mark, parts, proven, sentence, stale, word};
+use crate::report::shown::{
+    age, claim_of, class, counted, mark, parts, proven, spoken, stale, unnamed, word,
+};
 use crate::report::text::{asvs_counted, not_measured};
 use crate::report::{
-    Asvs, Change, Claim, Measure, Rendering, Report, Run, Waiver, hex_sha256, json, summary,
+    Answered, Asvs, Change, Claim, Measure, Rendering, Report, Run, Waiver, hex_sha256, json, summary,
 };
 use crate::verdict::Verdict;
 
@@ -49,6 +52,7 @@ pub fn render(report: &Report, with: &Rendering<'_>) -> String {
     let hash = base64::engine::general_purpose::STANDARD.encode(digest);
     let bytes = with.bytes.map_or_else(|| json::render(report), str::to_owned);
     let internal = with.sharing == Sharing::Internal;
+    let says = if internal { spoken } else { unnamed };
     let (own, beyond) = parts(report);
     // A report that is shown again knows nothing of those after it.
     let before =
@@ -66,16 +70,17 @@ pub fn render(report: &Report, with: &Rendering<'_>) -> String {
         sum: format!("{holds} of {of} measures proven"),
         counted: counted(own.iter().copied()),
         beyond_counted: counted(beyond.iter().copied()),
-        measures: own.into_iter().map(|one| shown(one, &history)).collect(),
-        beyond: beyond.into_iter().map(|one| shown(one, &history)).collect(),
+        measures: own.into_iter().map(|one| shown(one, says, &history)).collect(),
+        beyond: beyond.into_iter().map(|one| shown(one, says, &history)).collect(),
         endpoints: report.matrix.as_ref().map_or(0, |matrix| matrix.rows.len()),
         matrix: report.matrix.as_ref().filter(|_| internal).map(matrix_svg),
         history: (history.len() > 1).then(|| history_svg(&history)),
-        drift: drift(report),
+        drift: drift(report, says),
         waivers: &report.waivers,
         unmeasured: with.document.map(unmeasured).unwrap_or_default(),
         asvs: report.asvs.as_ref(),
         asvs_counted: report.asvs.as_ref().map(asvs_counted).unwrap_or_default(),
+        answered: report.asvs.as_ref().map(|asvs| answered(report, asvs)).unwrap_or_default(),
         digest: hex_sha256(bytes.as_bytes()),
         signed: report.signature.is_some(),
     };
@@ -105,9 +110,13 @@ struct Page<'a> {
     unmeasured: Vec<String>,
     asvs: Option<&'a Asvs>,
     asvs_counted: String,
+    answered: Vec<(&'a str, &'static str, String)>,
     digest: String,
     signed: bool,
 }
+
+/// What a claim says, to those who read the page.
+type Says = fn(MeasureId, &Claim) -> String;
 
 /// A measure as the page shows it.
 struct Shown<'a> {
@@ -131,7 +140,7 @@ impl Sign {
     }
 }
 
-fn shown<'a>(measure: &'a Measure, history: &[Report]) -> Shown<'a> {
+fn shown<'a>(measure: &'a Measure, says: Says, history: &[Report]) -> Shown<'a> {
     Shown {
         measure,
         verdict: Sign::of(measure.verdict),
@@ -139,14 +148,14 @@ fn shown<'a>(measure: &'a Measure, history: &[Report]) -> Shown<'a> {
         claims: measure
             .claims
             .iter()
-            .map(|claim| (Sign::of(claim.verdict), sentence(claim), claim))
+            .map(|claim| (Sign::of(claim.verdict), says(measure.id, claim), claim))
             .collect(),
         history: (history.len() > 1).then(|| measure_history_svg(history, measure.id)),
     }
 }
 
 /// Change, what, was, is.
-fn drift(report: &Report) -> Vec<[String; 4]> {
+fn drift(report: &Report, says: Says) -> Vec<[String; 4]> {
     report
         .drift
         .iter()
@@ -157,7 +166,8 @@ fn drift(report: &Report) -> Vec<[String; 4]> {
                 Change::Stale => "stale",
                 Change::VantageLost => "vantage lost",
             };
-            let claim = drift.claim.as_ref().map(|claim| format!(": {}", claim.replace('_', " ")));
+            let says = |id: &String| says(drift.measure, &claim_of(report, drift.measure, id));
+            let claim = drift.claim.as_ref().map(|id| format!(", {}", says(id)));
             [
                 change.to_owned(),
                 format!("{}{}", drift.measure, claim.unwrap_or_default()),
@@ -166,6 +176,19 @@ fn drift(report: &Report) -> Vec<[String; 4]> {
             ]
         })
         .collect()
+}
+
+/// Requirement, verdict, and the claims that answer it: `N2, no origin but the frontend's is let in`.
+fn answered<'a>(report: &Report, asvs: &'a Asvs) -> Vec<(&'a str, &'static str, String)> {
+    let says = |path: &String| {
+        let found = path.split_once('/').and_then(|(id, claim)| Some((MeasureId::parse(id)?, claim)));
+        found.map_or_else(
+            || path.clone(),
+            |(id, claim)| format!("{id}, {}", spoken(id, &claim_of(report, id, claim))),
+        )
+    };
+    let claims = |one: &Answered| one.claims.iter().map(says).collect::<Vec<_>>().join("; ");
+    asvs.answered.iter().map(|one| (one.requirement.as_str(), word(one.verdict), claims(one))).collect()
 }
 
 fn unmeasured(document: &Document) -> Vec<String> {
@@ -220,6 +243,7 @@ mod tests {
             "CWE-613",
             "adopted after the move",
             "Lunch is at noon.",
+            "<li>V3.4.2: fail (N2, no origin but the frontend&#39;s is let in)</li>",
             "2 endpoints by 3 kinds of credentials",
             "The measures over the last 2 runs",
             "regressed",
@@ -235,6 +259,7 @@ mod tests {
     fn strangers_see_sentences_verdicts_ages_counts_and_the_digest() {
         let page = page(Sharing::Public);
         for part in [
+            "<td>N2, no origin but the frontend&#39;s is let in</td>",
             "The JWT expires after X minutes.",
             "an expired token is refused",
             "not proven",

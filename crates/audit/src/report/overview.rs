@@ -1,8 +1,8 @@
 //! `--format markdown` without a document: the run on one page, as a CI's step summary shows it.
 
-use crate::report::shown::{age, cell, counted, mark, parts, path, sentence, stale, word};
+use crate::report::shown::{age, cell, counted, mark, parts, path, spoken, stale, word};
 use crate::report::text::asvs_counted;
-use crate::report::{Change, Measure, Report, summary};
+use crate::report::{Change, Measure, Report, spoken_by_id, summary};
 use crate::terminal::one_line;
 use crate::verdict::Verdict;
 
@@ -69,7 +69,8 @@ fn drift(report: &Report) -> String {
             Change::Stale => "stale",
             Change::VantageLost => "vantage lost",
         };
-        let claim = drift.claim.as_ref().map(|claim| format!("/{claim}")).unwrap_or_default();
+        let says = |claim: &String| format!(", {}", spoken_by_id(report, drift.measure, claim));
+        let claim = drift.claim.as_ref().map(says).unwrap_or_default();
         rows.push_str(&format!(
             "| {change} | {} | {} | {} |\n",
             cell(&format!("{}{claim}", drift.measure)),
@@ -112,7 +113,7 @@ fn remedies(report: &Report) -> String {
                     "- {} `{}`: {}. Remedy: {}\n",
                     mark(claim.verdict),
                     code(&path(measure, claim)),
-                    cell(&sentence(claim)),
+                    cell(&spoken(measure.id, claim)),
                     cell(&claim.remedy)
                 ));
             }
@@ -138,7 +139,7 @@ mod tests {
             "# Security measures: staging\n",
             "2026-11-24T16:00:00Z (2 d old), valid until 2026-12-01T16:00:00Z, commit `3f2c1ab94bd5`",
             "| ? not proven | A10 | The JWT expires after X minutes. (X: 15 min, access_token_lifetime) |",
-            "| regressed | N2/strangers_are_refused | pass | fail |",
+            "| regressed | N2, no origin but the frontend's is let in | pass | fail |",
             "| A4 | adopted after the move | Ada | 2026-12-24T16:00:00Z | yes |",
             "- ✗ `N2/strangers_are_refused`: no origin but the frontend's is let in. Remedy: list",
             "ASVS 5.0.0: 2 requirements answered (1 not proven, 1 fail), 2 not.",

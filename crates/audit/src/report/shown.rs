@@ -1,6 +1,6 @@
 //! What every form of the report shows alike: the word, the mark and the class of a verdict, ages, and counts.
 
-use crate::measures::MeasureId;
+use crate::measures::{MeasureId, claimed};
 use crate::report::{Claim, Measure, Report};
 use crate::terminal::one_line;
 use crate::verdict::Verdict;
@@ -120,6 +120,33 @@ pub(crate) fn sentence(claim: &Claim) -> String {
     if claim.sentence.is_empty() { claim.id.replace('_', " ") } else { claim.sentence.clone() }
 }
 
+/// The same for people: before it the name of the database that it is about, where its id has one.
+pub(crate) fn spoken(measure: MeasureId, claim: &Claim) -> String {
+    match named(measure, claim) {
+        ("", says) => says,
+        (name, says) => format!("{name}: {says}"),
+    }
+}
+
+/// The same for strangers, who are told no name.
+pub(crate) fn unnamed(measure: MeasureId, claim: &Claim) -> String {
+    named(measure, claim).1
+}
+
+fn named(measure: MeasureId, claim: &Claim) -> (&str, String) {
+    let Some(listed) = claimed::of(measure, &claim.id) else { return ("", sentence(claim)) };
+    let says = if claim.sentence.is_empty() { listed.sentence } else { &claim.sentence };
+    let name = claim.id.strip_suffix(listed.id).unwrap_or_default();
+    (name.strip_suffix('_').unwrap_or_default(), says.to_owned())
+}
+
+/// The claim of which the id alone is known: the report's own, or one that says what its measure's list says, since one
+/// that is gone is not in the report.
+pub(crate) fn claim_of(report: &Report, measure: MeasureId, id: &str) -> Claim {
+    let mut claims = report.measures.iter().filter(|one| one.id == measure).flat_map(|one| &one.claims);
+    claims.find(|claim| claim.id == id).cloned().unwrap_or_else(|| Claim::pass(id, Vec::new()))
+}
+
 /// The letters of XML and HTML that mean something there; characters that XML cannot carry are left out.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -184,6 +211,25 @@ mod tests {
         assert!(!stale(&report, 1000 + VALID - 1) && stale(&report, 1000 + VALID));
         report.run.valid_until = Some(rfc3339(1060));
         assert!(!stale(&report, 1059) && stale(&report, 1060));
+    }
+
+    #[test]
+    fn people_read_a_sentence_and_whose_database_it_is_about() {
+        let says = |id: &str| spoken(MeasureId::A3, &Claim::pass(id, Vec::new()));
+        assert_eq!(says("store_file_is_ciphertext"), "store: the database's file is ciphertext");
+        assert_eq!(says("my_own_file_is_ciphertext"), "my_own: the database's file is ciphertext");
+        assert_eq!(says("file_is_ciphertext"), "the database's file is ciphertext");
+        assert_eq!(says("an_older_version_said_so"), "an older version said so");
+        let mut claim = Claim::pass("store_file_is_ciphertext", Vec::new());
+        claim.sentence = "it was ciphertext".into();
+        assert_eq!(spoken(MeasureId::A3, &claim), "store: it was ciphertext");
+        assert_eq!(unnamed(MeasureId::A3, &claim), "it was ciphertext");
+        let mut report = crate::report::sample::report();
+        let says = |report: &Report, id: &str| spoken(MeasureId::N2, &claim_of(report, MeasureId::N2, id));
+        assert_eq!(says(&report, "strangers_are_refused"), "no origin but the frontend's is let in");
+        report.measures.clear();
+        assert_eq!(says(&report, "strangers_are_refused"), "strangers are refused");
+        assert_eq!(says(&report, "the_frontend_is_let_in"), "the frontend's origin is let in");
     }
 
     #[test]

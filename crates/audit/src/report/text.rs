@@ -1,8 +1,9 @@
 //! `--format text`: short, for people at a terminal; colours only where it is one.
 
 use crate::document::Document;
+use crate::measures::MeasureId;
 use crate::report::shown::{counted, parts, word};
-use crate::report::{Change, Measure, Report, summary};
+use crate::report::{Change, Measure, Report, spoken_by_id, summary};
 use crate::terminal::one_line;
 use crate::verdict::Verdict;
 
@@ -104,15 +105,16 @@ fn told(measure: &Measure, coloured: bool) -> String {
 /// What `--since` found.
 fn changes(report: &Report) -> String {
     let mut text = String::new();
-    let of = |claim: &Option<String>| {
-        claim.as_deref().map(|claim| format!(" {}", one_line(claim))).unwrap_or_default()
+    let of = |measure: MeasureId, claim: &Option<String>| {
+        let says = |claim: &str| format!(", {}", one_line(&spoken_by_id(report, measure, claim)));
+        claim.as_deref().map(says).unwrap_or_default()
     };
     for regression in &report.regressions {
         let now = regression.is.map_or("gone", word);
         text.push_str(&format!(
             "  worse than before: {}{}: {}, now {now}\n",
             regression.measure,
-            of(&regression.claim),
+            of(regression.measure, &regression.claim),
             word(regression.was)
         ));
     }
@@ -136,7 +138,7 @@ fn changes(report: &Report) -> String {
         text.push_str(&format!(
             "  {said}: {}{}: {}, now {now}\n",
             drift.measure,
-            of(&drift.claim),
+            of(drift.measure, &drift.claim),
             word(drift.was)
         ));
     }
@@ -194,10 +196,11 @@ mod tests {
             "https://api.internal.example (staging), 2026-11-24T16:00:00Z, valid until 2026-12-01T16:00:00Z, commit 3f2c1ab94bd5",
             "challenge: 7f3a",
             "not proven      A10  The JWT expires after X minutes.",
+            "                     an expired token is refused: no token of an earlier run was kept",
             "                     X is 15 min, access_token_lifetime",
             "                     remedy: run it again after the token's end",
-            "  worse than before: N2 strangers_are_refused: pass, now fail",
-            "  better than before: A10 the_lifetime_is_bounded: not proven, now pass",
+            "  worse than before: N2, no origin but the frontend's is let in: pass, now fail",
+            "  better than before: A10, a token lives no longer than configured: not proven, now pass",
             "  A4 until 2026-12-24T16:00:00Z, by Ada: adopted after the move",
             "  line 2: Lunch is at noon.",
             "ASVS 5.0.0: 2 requirements answered (1 not proven, 1 fail), 2 not",

@@ -3,7 +3,7 @@
 use super::reports::Kept;
 use ::audit::document::{Document, Standing};
 use ::audit::evidence::{Evidence, Strength, Vantage};
-use ::audit::report::{Change, Claim, Measure, Report};
+use ::audit::report::{Change, Claim, Measure, Report, spoken, spoken_by_id, summary};
 use ::audit::{MeasureId, Verdict};
 use admin::console::board::{self, Board, Cell, Drift, Environment, Line, Mark};
 use std::collections::BTreeMap;
@@ -155,7 +155,7 @@ fn cell(told: &Told, id: MeasureId, pictures: &Pictures, now: i64) -> Cell {
     };
     Cell {
         mark,
-        evidence: format!("{}: {}", word(measure.verdict), said(measure)),
+        evidence: format!("{}: {}", word(measure.verdict), summary(measure)),
         at: Some(report.run.started_at),
         measures: vec![measure_of(&told.runs(), measure, pictures)],
     }
@@ -231,7 +231,8 @@ fn drift(told: &Told) -> Vec<Drift> {
                     Change::Stale => "stale",
                     Change::VantageLost => "vantage lost",
                 };
-                let claim = drift.claim.as_ref().map(|claim| format!(", {}", claim.replace('_', " ")));
+                let says = |claim: &String| format!(", {}", spoken_by_id(report, drift.measure, claim));
+                let claim = drift.claim.as_ref().map(says);
                 let is = drift.is.map_or("gone", word);
                 Drift {
                     how: how.to_owned(),
@@ -290,7 +291,7 @@ fn measure_of(runs: &[Report], measure: &Measure, pictures: &Pictures) -> board:
         verdict: word(measure.verdict).to_owned(),
         mark: mark_of(measure.verdict),
         value: measure.value.clone(),
-        claims: measure.claims.iter().map(claim_of).collect(),
+        claims: measure.claims.iter().map(|claim| claim_of(measure.id, claim)).collect(),
         history: (!runs.is_empty()).then(|| (pictures.history)(runs, measure.id)),
     }
 }
@@ -302,11 +303,11 @@ fn mark_of(verdict: Verdict) -> Mark {
     }
 }
 
-fn claim_of(claim: &Claim) -> board::Claim {
+fn claim_of(measure: MeasureId, claim: &Claim) -> board::Claim {
     let asvs = claim.asvs.iter().map(|id| format!("ASVS {id}"));
     let cwe = claim.cwe.iter().map(|number| format!("CWE-{number}"));
     board::Claim {
-        sentence: if claim.sentence.is_empty() { claim.id.replace('_', " ") } else { claim.sentence.clone() },
+        sentence: spoken(measure, claim),
         verdict: word(claim.verdict).to_owned(),
         mark: mark_of(claim.verdict),
         seen: claim.evidence.iter().map(seen_of).collect(),
@@ -344,19 +345,6 @@ fn seen_of(evidence: &Evidence) -> board::Seen {
         exchange,
         from: format!("{strength}, {from}"),
     }
-}
-
-/// The claim that decided, and what was seen for it.
-fn said(measure: &Measure) -> String {
-    let decided = measure.proven();
-    let claim = measure.claims.iter().find(|claim| claim.verdict == decided);
-    claim.map_or_else(
-        || "no claim was made".to_owned(),
-        |claim| {
-            let seen = claim.evidence.first().map(|evidence| evidence.what.as_str()).unwrap_or_default();
-            format!("{}: {seen}", claim.id.replace('_', " "))
-        },
-    )
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -401,7 +389,9 @@ mod tests {
                 id: *id,
                 line: String::new(),
                 verdict: *verdict,
-                claims: vec![Claim::pass("it_was_seen", vec![Evidence::http("200 <b>")]).but(*verdict)],
+                claims: vec![
+                    Claim::pass("every_value_was_read", vec![Evidence::http("200 <b>")]).but(*verdict),
+                ],
                 value: None,
             })
             .collect();
@@ -440,6 +430,9 @@ mod tests {
         let without = of(&all, None, &NO_PICTURES, 1_000);
         assert_eq!(without.lines.len(), 2, "a line a measure");
         assert!(without.lines[0].text.starts_with("A1: "));
+        let sentence = "every text and binary value of the store and the backend's database was read";
+        assert_eq!(without.lines[0].cells[0].evidence, format!("pass: {sentence}: 200 <b>"));
+        assert_eq!(without.lines[0].cells[0].measures[0].claims[0].sentence, sentence);
         assert_eq!(without.lines[0].cells[1].mark, Mark::Stale);
         let one_alone =
             [told("a", 0, &[(A9, Verdict::Pass)], &[]), told("b", 0, &[(G2, Verdict::Waived)], &[])];
