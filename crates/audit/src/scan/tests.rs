@@ -337,6 +337,54 @@ fn links_that_lead_in_circles_and_names_that_are_no_text_do_no_harm() {
     assert_eq!(made.scan().gaps, Vec::<String>::new());
 }
 
+/// By root, too, whom no permission keeps out: paths that are longer than the system takes, and a file that gives an error
+/// when it is read.
+#[test]
+fn what_cannot_be_read_is_a_gap_and_the_rest_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("seen"), format!("x {}", token('W'))).unwrap();
+    let deep = "name=$(printf 'x%.0s' $(seq 250)); cd \"$0\"; \
+                for _ in $(seq 20); do mkdir $name; cd -P $name; done; echo hidden > file";
+    let made = Command::new("bash").args(["-c", deep]).arg(folder.path()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let scanned = scan(&Options::new(folder.path(), NOW), &|_| {}).unwrap();
+    only(&scanned);
+    assert_eq!(scanned.gaps.len(), 1, "{:?}", scanned.gaps);
+    assert!(scanned.gaps[0].contains("xxx: File name too long"), "{:?}", scanned.gaps);
+
+    let scanned = scan(&Options::new(Path::new("/proc/self/mem"), NOW), &|_| {}).unwrap();
+    assert!(scanned.gaps[0].starts_with("mem: "), "{:?}", scanned.gaps);
+    assert_eq!(scanned.exit_code(), 3);
+    assert!(scanned.text(false).contains("mem: "), "{}", scanned.text(false));
+}
+
+#[test]
+fn what_is_no_file_is_named_and_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
+    std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+    std::fs::write(folder.path().join("file"), "nothing").unwrap();
+    let scanned = scan(&Options::new(folder.path(), NOW), &|_| {}).unwrap();
+    assert_eq!((scanned.files, scanned.exit_code()), (1, 0));
+    let said = scanned.text(false);
+    assert!(
+        said.contains(
+            "4 links, pipes, sockets or devices were neither followed nor read: dangling, loop, pipe, …"
+        ),
+        "{said}"
+    );
+    // Named themselves they are all that was asked for.
+    std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
+    for name in ["pipe", "link"] {
+        let alone = scan(&Options::new(&folder.path().join(name), NOW), &|_| {}).unwrap();
+        assert_eq!(alone.exit_code(), 3, "{name}");
+        assert!(alone.gaps[0].contains("it is no file"), "{:?}", alone.gaps);
+    }
+}
+
 #[test]
 fn staged_looks_at_the_index_alone() {
     let made = Made::new();

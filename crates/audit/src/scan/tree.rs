@@ -17,6 +17,8 @@ const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 const LONGEST_POINTER: usize = 1024;
 /// Folders in folders, at most.
 const DEEPEST: usize = 128;
+/// Things that are set aside and named; the others are counted.
+const NAMED: usize = 3;
 /// Submodules in submodules, at most.
 const NESTED: usize = 16;
 
@@ -61,6 +63,7 @@ pub(super) fn tracked_and_new(
     // A conflict has one path three times.
     files.dedup();
     if let Some(only) = only {
+        named_itself(options, collector);
         files = vec![only];
     }
     look_at_all(&folder, &files, &ignored, options, collector, progress);
@@ -121,21 +124,47 @@ impl Ways {
     }
 }
 
+/// What is set aside in a folder is a gap where it is all that was asked for.
+fn named_itself(options: &Options, collector: &mut Collector<'_>) {
+    let is_file = std::fs::symlink_metadata(&options.path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file {
+        collector.gap(format!("{}: it is no file; a link is not followed", options.path.display()));
+    }
+}
+
 /// A folder that is no repository, or one file.
 pub(super) fn plain(options: &Options, collector: &mut Collector<'_>, progress: &(dyn Fn(Progress) + Sync)) {
     let folder = folder_of(&options.path);
-    let mut files = Vec::new();
+    let (mut files, mut aside) = (Vec::new(), Vec::new());
     if options.path.is_dir() {
-        walk(&folder, Path::new(""), 0, &mut files, collector);
+        walk(&folder, Path::new(""), 0, (&mut files, &mut aside), collector);
     } else {
+        named_itself(options, collector);
         files.extend(options.path.file_name().map(PathBuf::from));
     }
     files.sort();
+    aside.sort();
+    if !aside.is_empty() {
+        let named: Vec<String> = aside.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+        let more = if aside.len() > NAMED { ", …" } else { "" };
+        collector.note(format!(
+            "{} links, pipes, sockets or devices were neither followed nor read: {}{more}",
+            aside.len(),
+            named.join(", ")
+        ));
+    }
     look_at_all(&folder, &files, &HashSet::new(), options, collector, progress);
 }
 
-/// Links are not followed, so that no loop is endless and nothing outside is read.
-fn walk(top: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>, collector: &mut Collector<'_>) {
+/// Links are not followed, so that no loop is endless and nothing outside is read; a pipe would keep its reader waiting.
+/// Finds files, and what is set aside.
+fn walk(
+    top: &Path,
+    inside: &Path,
+    depth: usize,
+    (files, aside): (&mut Vec<PathBuf>, &mut Vec<PathBuf>),
+    collector: &mut Collector<'_>,
+) {
     let folder = top.join(inside);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) if depth < DEEPEST => entries,
@@ -157,10 +186,12 @@ fn walk(top: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>, colle
                     .note(format!("{path} was not looked at: its own .gitignore keeps all of it out of git"));
             }
             Ok(kind) if kind.is_dir() && entry.file_name() != ".git" => {
-                walk(top, &path, depth + 1, files, collector)
+                walk(top, &path, depth + 1, (files, aside), collector)
             }
             Ok(kind) if kind.is_file() => files.push(path),
-            _ => {}
+            // What git knows is git's to tell: the history is looked at by itself.
+            Ok(kind) if kind.is_dir() => {}
+            Ok(_) => aside.push(path),
         }
     }
 }

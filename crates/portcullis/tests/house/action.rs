@@ -188,6 +188,35 @@ fn a_report_is_shown_commented_and_uploaded_and_the_job_fails_at_last() {
     assert_eq!(heard[0].body["ref"], "refs/pull/7/merge");
     // The first bytes of gzip, in base64.
     assert!(heard[0].body["sarif"].as_str().unwrap().starts_with("H4sI"), "{heard:?}");
+
+    // Without the permission the findings are judged all the same. Nobody listens: the same.
+    let (address, heard) = github("");
+    let refuses = format!("http://{address}");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    for api in [refuses, silent] {
+        let said =
+            done(step("upload", folder, &[("GITHUB_API_URL", &api), ("SARIF", "reports/report.sarif")]));
+        assert!(said.starts_with("::warning::") && said.contains("security-events: write"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    assert_eq!(heard.lock().unwrap().len(), 1);
+    let outputs = std::fs::read_to_string(folder.join("outputs")).unwrap();
+    let code = outputs.lines().find_map(|line| line.strip_prefix("exit-code=")).unwrap();
+    assert_eq!(step("judge", folder, &[("CODE", code), ("FAIL_ON", "fail")]).status.code(), Some(1));
+}
+
+/// GitHub leaves a step out when one before it failed, unless its condition says otherwise.
+#[test]
+fn the_job_is_judged_whatever_became_of_the_steps_before() {
+    let text = std::fs::read_to_string(root().join("action.yml")).unwrap();
+    let action = serde_saphyr::from_str::<serde_json::Value>(&text).unwrap();
+    let steps = action["runs"]["steps"].as_array().unwrap();
+    let judge = steps.last().unwrap();
+    assert_eq!(judge["name"], "Judge");
+    let when = judge["if"].as_str().unwrap();
+    assert!(when.contains("!cancelled()") && when.contains("steps.audit.outcome == 'success'"), "{when}");
 }
 
 #[test]

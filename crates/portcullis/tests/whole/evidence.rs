@@ -154,6 +154,40 @@ async fn no_secret_of_the_whole_run_stands_in_any_form_of_its_report() {
 }
 
 #[tokio::test]
+async fn what_the_state_no_longer_keeps_is_said() {
+    let world = World::dev(&[], "").await;
+    let run = async || audit(&world, &["--only", "N2"]).await.expect(0);
+    run().await;
+    let reports = world.state().join("audit/reports");
+    // As many as are kept; no file of the name that says how many are gone can be written.
+    let others =
+        (1..::audit::state::KEPT).map(|at| reports.join(format!("99990101T{at:06}Z-development.json")));
+    let others: Vec<_> = others.collect();
+    others.iter().for_each(|file| std::fs::write(file, "{}").unwrap());
+    std::fs::create_dir(reports.join("pruned-development")).unwrap();
+    let said = run().await.stdout;
+    assert!(
+        said.contains("note: older reports than are to be kept are still there: ")
+            && said.contains("pruned-development"),
+        "{said}"
+    );
+    std::fs::remove_dir(reports.join("pruned-development")).unwrap();
+    let said = run().await.stdout;
+    assert!(!said.contains("older reports"), "{said}");
+    others.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    let left: Vec<_> = std::fs::read_dir(&reports)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    let [last] = left.as_slice() else { panic!("{left:?}") };
+    let mut verify = portcullis(&["verify", "--chain"]);
+    verify.arg(&reports).arg(last);
+    let verified = process::run(verify).await.expect(0).stdout;
+    assert!(verified.contains("development: 2 older reports are no longer kept; "), "{verified}");
+}
+
+#[tokio::test]
 async fn what_is_waived_is_said_and_ends() {
     let waiver = |of: &str, since: &str, expires: &str| {
         format!(

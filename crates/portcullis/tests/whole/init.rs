@@ -215,6 +215,33 @@ async fn files_that_are_there_are_kept_where_nobody_can_be_asked() {
     holds(folder.path()).await;
 }
 
+/// A question is asked where somebody can answer it, and anything but yes leaves the file.
+#[tokio::test]
+async fn on_a_terminal_each_file_that_is_there_is_asked_about() {
+    const TERMINAL: &str = include_str!("../../../../tests/ecosystem/terminal.py");
+    let configuration = "portcullis.toml is there already. Overwrite it? [y/N] ";
+    let updates = ".github/dependabot.yml is there already. Overwrite it? [y/N] ";
+    for (answer, overwritten) in
+        [("y\n", true), ("YES\n", true), ("\n", false), ("yeah\n", false), ("\u{4}", false)]
+    {
+        let folder = repository(&[
+            ("portcullis.toml", "# mine\n"),
+            (".github/dependabot.yml", "version: 2\nupdates: []\n"),
+            ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        ]);
+        let mut run = vec![env!("CARGO_BIN_EXE_portcullis").to_owned(), "init".to_owned()];
+        run.push(folder.path().to_str().unwrap().to_owned());
+        let asked = json!({"run": run, "answers": [[configuration, answer], [updates, "n\n"]]}).to_string();
+        let said = process::run(testkit::python::script(TERMINAL, &[&asked])).await.expect(0).stdout;
+        let of = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(of("portcullis.toml") != "# mine\n", overwritten, "{answer:?}: {said}");
+        assert_eq!(of(".github/dependabot.yml"), "version: 2\nupdates: []\n", "{said}");
+        let state = if overwritten { "overwritten" } else { "kept" };
+        assert!(said.contains(&format!("{state:<12} portcullis.toml")), "{said}");
+        assert!(said.contains("kept         .github/dependabot.yml"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_dry_run_writes_nothing_and_an_update_tool_that_covers_all_stays_alone() {
     let folder = repository(&[("renovate.json", "{}"), ("Cargo.toml", "[package]\nname = \"a\"\n")]);

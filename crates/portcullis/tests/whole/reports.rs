@@ -60,6 +60,40 @@ async fn one_run_leaves_in_every_form() {
     assert_eq!(again.stdout, std::fs::read_to_string(at("report.json")).unwrap(), "byte for byte");
 }
 
+/// In a folder without a configuration, as somebody has it who was sent two reports.
+#[tokio::test]
+async fn two_kept_reports_are_compared_without_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = |verdict: &str, at: u32| {
+        format!(
+            r#"{{"schema": 1, "run": {{"started": "1970-01-0{at}T00:00:00Z", "started_at": {}, "environment": "staging", "vantages": ["http"],
+            "target": "https://api.example.com", "issuer": "https://auth.example.com/", "version": "0.1.0", "id": "{at}"}}, "measures": [
+            {{"id": "N2", "line": "CORS.", "verdict": "{verdict}", "claims": [{{"id": "foreign_origins_are_not_let_in", "verdict": "{verdict}",
+            "evidence": [], "remedy": ""}}]}}], "signature": null}}"#,
+            (at - 1) * 86_400
+        )
+    };
+    for (name, text) in [("old.json", report("pass", 1)), ("new.json", report("fail", 2))] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let compared = async |from: &str, since: &str, arguments: &[&str], code: i32| {
+        let mut command = portcullis(&["audit", "--from", from, "--since", since]);
+        command.args(arguments).current_dir(folder.path());
+        process::run(command).await.expect(code).stdout
+    };
+    let text = compared("new.json", "old.json", &[], 1).await;
+    let sentence = "no foreign origin, and none that looks like the frontend's, is let in";
+    assert!(text.contains(&format!("  worse than before: N2, {sentence}: pass, now fail\n")), "{text}");
+    let difference = compared("new.json", "old.json", &["--format", "difference"], 1).await;
+    assert!(difference.contains("| worse | **N2** CORS. | pass | fail |"), "{difference}");
+    let better = compared("old.json", "new.json", &[], 0).await;
+    assert!(better.contains(&format!("  better than before: N2, {sentence}: fail, now pass\n")), "{better}");
+    let mut left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["new.json", "old.json"], "nothing was kept anywhere");
+}
+
 #[tokio::test]
 async fn a_file_that_does_not_say_its_form_is_usage() {
     let output = process::run(portcullis(&["audit", "--output", "report.pdf"])).await.expect(2);

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use testkit::process;
 
 use crate::world::{World, portcullis};
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)
@@ -67,17 +69,34 @@ async fn the_audit_looks_for_what_the_server_really_holds() {
     git(folder.path(), &["init", "-q", "-b", "main"]);
     commit(folder.path(), "README.md", "nothing\n");
     let world = World::dev(&[], &format!("[audit]\nrepository = {:?}\n", folder.path())).await;
-    let verdict = async || {
+    let audited = async || {
         let mut command = portcullis(&["audit", "--only", "G1", "--format", "json", "--dir"]);
         command.arg(world.state());
         let report: Value = process::run(command).await.json();
         let claims = report["measures"][0]["claims"].as_array().cloned().unwrap_or_default();
         let claim = claims.into_iter().find(|claim| claim["id"] == "no_live_secret_in_the_repository");
-        claim.unwrap()["verdict"].as_str().unwrap().to_owned()
+        claim.unwrap()
     };
-    assert_eq!(verdict().await, "pass");
+    assert_eq!(audited().await["verdict"], "pass");
+    // That run made the key that signs evidence. In a PEM its bytes stand behind the head of their OCTET STRING (RFC 8410).
+    let pem = std::fs::read_to_string(world.state().join("audit/signing-key.pem")).unwrap();
+    let der =
+        STANDARD.decode(pem.lines().filter(|line| !line.starts_with("---")).collect::<String>()).unwrap();
+    let head = der.windows(4).position(|bytes| bytes == [0x04, 0x22, 0x04, 0x20]).unwrap();
+    let seed = STANDARD.encode(&der[head + 4..head + 36]);
+    commit(folder.path(), "evidence.txt", &format!("{seed}\n"));
+    let told = audited().await;
+    assert!(told["verdict"] == "fail" && told.to_string().contains("audit.signing_key"), "{told}");
+    assert!(!told.to_string().contains(&seed));
+    // Whatever the history holds is held for ever: another repository for the next secret.
+    std::fs::remove_dir_all(folder.path().join(".git")).unwrap();
+    std::fs::remove_file(folder.path().join("evidence.txt")).unwrap();
+    git(folder.path(), &["init", "-q", "-b", "main"]);
+    commit(folder.path(), "README.md", "nothing\n");
+    assert_eq!(audited().await["verdict"], "pass");
+
     let secret = world.says("client_secret");
     commit(folder.path(), "fixture.txt", &format!("{secret} # portcullis:allow a fixture\n"));
     commit(folder.path(), "fixture.txt", "gone\n");
-    assert_eq!(verdict().await, "fail");
+    assert_eq!(audited().await["verdict"], "fail");
 }
