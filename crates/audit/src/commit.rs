@@ -3,19 +3,35 @@
 use std::path::Path;
 use std::process::Stdio;
 
-/// The commit that is checked out, in hexadecimal, and whether the index differs from it; none where the folder is in no
-/// repository, or git is not installed.
+/// The commit that is checked out, in hexadecimal, and whether the index differs from it, none where git cannot compare
+/// them; nothing where the folder is in no repository, or git is not installed.
 ///
 /// What was changed and not added is not seen: to compare a file of the work tree, git runs the filters that the
 /// repository's own configuration names.
-pub(crate) fn of(folder: &Path) -> Option<(String, bool)> {
+pub(crate) fn of(folder: &Path) -> Option<(String, Option<bool>)> {
     let (_, commit) = git(folder, &["rev-parse", "--verify", "HEAD"]).filter(|(code, _)| *code == 0)?;
     let commit = commit.trim();
     let sound = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     let compare =
         ["diff-index", "--cached", "--quiet", "--no-ext-diff", "--ignore-submodules=all", "HEAD", "--"];
-    let changed = git(folder, &compare).is_some_and(|(code, _)| code == 1);
+    // Anything but 0 and 1 is a failure, and no answer.
+    let changed = match git(folder, &compare) {
+        Some((0, _)) => Some(false),
+        Some((1, _)) => Some(true),
+        _ => None,
+    };
     sound.then(|| (commit.to_owned(), changed))
+}
+
+/// What a reader of the report should know of that.
+pub(crate) fn told(changed: Option<bool>) -> Option<String> {
+    match changed {
+        Some(false) => None,
+        Some(true) => Some("what is staged differs from the commit".into()),
+        None => Some(
+            "whether what is staged differs from the commit is not known: git could not compare them".into(),
+        ),
+    }
 }
 
 /// The exit code, and what it says.
@@ -39,11 +55,26 @@ mod tests {
         git(&["add", "a"]);
         git(&["commit", "-q", "-m", "one"]);
         let (commit, changed) = of(folder.path()).unwrap();
-        assert_eq!((commit.len(), changed), (40, false));
+        assert_eq!((commit.len(), changed), (40, Some(false)));
+        assert_eq!(told(changed), None);
         std::fs::write(folder.path().join("a"), "2").unwrap();
-        assert_eq!(of(folder.path()), Some((commit.clone(), false)), "only the index is compared");
+        assert_eq!(of(folder.path()), Some((commit.clone(), Some(false))), "only the index is compared");
         git(&["add", "a"]);
-        assert_eq!(of(folder.path()), Some((commit, true)));
+        assert_eq!(of(folder.path()), Some((commit, Some(true))));
+    }
+
+    #[test]
+    fn what_git_cannot_compare_is_not_called_unchanged() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| planted::git(folder.path(), 0, planted::PERSON, arguments);
+        git(&["init", "-q"]);
+        std::fs::write(folder.path().join("a"), "1").unwrap();
+        git(&["add", "a"]);
+        git(&["commit", "-q", "-m", "one"]);
+        std::fs::write(folder.path().join(".git/index"), "no index").unwrap();
+        let (commit, changed) = of(folder.path()).unwrap();
+        assert_eq!((commit.len(), changed), (40, None));
+        assert!(told(changed).is_some_and(|told| told.contains("not known")));
     }
 
     #[test]

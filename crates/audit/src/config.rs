@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use secrecy::{SecretSlice, SecretString};
 
+use crate::dependencies::Advisories;
 use crate::document::Document;
 use crate::measures::MeasureId;
 use crate::scan::LiveSecret;
@@ -185,10 +186,10 @@ pub struct Secrets {
 }
 
 /// What G2 looks at beside the repository itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Dependencies {
-    /// `[audit] advisories`: a copy of the RustSec database, of OSV's JSON files, or of both.
-    pub advisories: Option<PathBuf>,
+    /// `[audit] advisories`: the RustSec database, OSV's JSON files, or both; a folder, or a URL that is fetched.
+    pub advisories: Option<Advisories>,
     /// `[audit] dependency_window` in seconds: how long an update or an advisory may stay unanswered.
     pub window: i64,
     /// `[audit] deployed`: the binary that runs, with the list of its dependencies in it.

@@ -7,7 +7,8 @@
 //!                    └─> locks ─> advisories, releases, deployed
 //! ```
 //!
-//! Files and `git` are all that is read here; a registry is asked in `releases` alone. Nothing of the repository is run.
+//! Files and `git` are all that is read here; a registry is asked in `releases`, a database of advisories is fetched where it
+//! is given by its URL. Nothing of the repository is run.
 
 pub(crate) mod activity;
 pub(crate) mod advisories;
@@ -25,6 +26,7 @@ mod tree;
 pub(crate) mod version;
 mod workspaces;
 
+pub use advisories::{Advisories, Known, known};
 pub use ecosystem::Ecosystem;
 pub use manifests::{Manifest, Manifests};
 pub use repository::Repository;

@@ -1,5 +1,6 @@
 //! How git is asked about a repository that may be somebody else's: it runs nothing that the repository names, writes nothing,
-//! asks nobody, and looks at no other repository than the one that is meant.
+//! asks nobody, and looks at no other repository than the one that is meant. Only a fetch, into a repository of our own, asks
+//! somebody: by one protocol, without a person.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -34,6 +35,27 @@ pub(crate) fn of_hook(folder: &Path) -> Command {
     // A clone that left objects with its server would start what the configuration names to fetch them.
     command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
     command.stdin(Stdio::null());
+    command
+}
+
+/// The same for a fetch: `protocol` (`https`, `file`) is the only one that git speaks, after a redirection as well. Whoever
+/// wants a user and a password is refused without anybody being asked, and a server that falls silent is let go.
+pub(crate) fn fetching(folder: &Path, protocol: &str) -> Command {
+    let mut command = command(folder);
+    for setting in [
+        // Bytes a second, and for how many seconds less is borne.
+        "http.lowSpeedLimit=1000",
+        "http.lowSpeedTime=30",
+        "fetch.recurseSubmodules=false",
+        "fetch.writeCommitGraph=false",
+        // What is tidied up is tidied up before git ends, not behind our back.
+        "gc.autoDetach=false",
+        "maintenance.autoDetach=false",
+    ] {
+        command.args(["-c", setting]);
+    }
+    // An empty one asks nobody; without it git would start what SSH_ASKPASS names.
+    command.env("GIT_ALLOW_PROTOCOL", protocol).env("GIT_ASKPASS", "");
     command
 }
 

@@ -27,7 +27,7 @@ pub mod self_test;
 pub mod signing;
 pub mod since;
 pub mod state;
-mod terminal;
+pub mod terminal;
 mod validity;
 pub mod verdict;
 pub mod verify;
@@ -86,9 +86,7 @@ pub async fn run(config: Config, selection: Only, progress: impl Fn(Progress)) -
     let (accepted, said) = waivers::told(&world.config.waivers, world.now, &measures);
     notes.extend(said);
     let commit = world.config.repository.as_deref().and_then(commit::of);
-    if commit.as_ref().is_some_and(|(_, changed)| *changed) {
-        notes.push("what is staged differs from the commit".into());
-    }
+    notes.extend(commit.as_ref().and_then(|(_, changed)| commit::told(*changed)));
     let drawn = world.sent().map(|matrix| measures::drawn(&world.inventory, matrix));
     world.clean_up().await;
     let vantages: BTreeSet<_> = measures
@@ -133,7 +131,8 @@ async fn told(id: MeasureId, world: &World, tell: impl Fn(String)) -> Vec<report
             Ok(claims) => return claims,
             Err(_) => {
                 let sent = world.http.sent().saturating_sub(before);
-                tell(format!("{id} {}: {sent} requests", id.sentence()));
+                let doing = world.doing().unwrap_or_else(|| format!("{sent} requests"));
+                tell(format!("{id} {}: {doing}", id.sentence()));
             }
         }
     }

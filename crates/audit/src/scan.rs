@@ -11,7 +11,7 @@ mod baseline;
 mod collect;
 pub(crate) mod detect;
 mod fingerprint;
-mod git;
+pub(crate) mod git;
 mod history;
 pub(crate) mod live;
 mod named;

@@ -205,7 +205,8 @@ async fn verdict(
         }
         Defect::UnpatchedDependency | Defect::NoUpdateTool => {
             config.repository = Some(place.repository(planted)?.0);
-            config.dependencies.advisories = Some(place.advisories().map_err(|error| error.to_string())?);
+            let database = place.advisories().map_err(|error| error.to_string())?;
+            config.dependencies.advisories = Some(crate::dependencies::Advisories::Folder(database));
             // A registry that has nothing, so that none is asked.
             config.dependencies.registry = Some(place.path().display().to_string());
         }

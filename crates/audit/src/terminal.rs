@@ -2,7 +2,8 @@
 //! the cursor, colours what follows, forges a line, or turns the direction of writing.
 
 /// With controls written as escapes: a line break becomes `\n`.
-pub(crate) fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         let turns = matches!(
@@ -19,6 +20,7 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// The same on one line: line breaks and tabs become blanks.
-pub(crate) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     printable(&text.replace(['\n', '\r', '\t'], " "))
 }

@@ -15,7 +15,7 @@ pub(crate) mod raw;
 pub(crate) mod surface;
 pub(crate) mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The id of this run: in the User-Agent, and in names that must not exist.
     pub(crate) id: String,
     pub(crate) now: i64,
+    /// What takes long just now, in words; empty: requests are counted.
+    doing: Mutex<String>,
     answers: OnceCell<Result<(), String>>,
     keys: OnceCell<Option<Value>>,
     id_token: OnceCell<Option<SecretString>>,
@@ -67,6 +69,7 @@ impl World {
             tokens,
             id,
             config,
+            doing: Mutex::default(),
             answers: OnceCell::new(),
             keys: OnceCell::new(),
             id_token: OnceCell::new(),
@@ -76,6 +79,17 @@ impl World {
             finished: OnceCell::new(),
             surface: OnceCell::new(),
         }
+    }
+
+    /// Says what takes long; an empty text: it is done.
+    pub(crate) fn does(&self, what: String) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// What takes long just now, if anything does.
+    pub(crate) fn doing(&self) -> Option<String> {
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(doing).filter(|doing| !doing.is_empty())
     }
 
     /// Whether anything answers at the target and at the issuer, asked once a run; or what does not, and why. Against a

@@ -4,7 +4,7 @@ use crate::commands::Environment;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging; a server says what it does, a command only what goes wrong.
+/// Starts logging; a server, or an audit by schedule, says what it does, a command only what goes wrong.
 pub fn start(environment: &Environment, server: bool) {
     let default = if server { "info,sqlx=warn,sea_orm=warn,sea_orm_migration=warn" } else { "error" };
     let wanted = environment.get("PORTCULLIS_LOG").map_or(default, String::as_str);

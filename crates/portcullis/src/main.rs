@@ -26,7 +26,8 @@ fn main() -> ExitCode {
         .collect();
     let command = CommandLine::parse().command;
     let serves = matches!(command, Command::Serve(_) | Command::Dev(_));
-    logging::start(&environment, serves);
+    let repeats = matches!(&command, Command::Audit(arguments) if arguments.schedule.is_some());
+    logging::start(&environment, serves || repeats);
     if serves {
         file_descriptors::raise();
     }
@@ -75,9 +76,7 @@ async fn run(command: Command, environment: &Environment) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError { message, code }) => {
-            for line in message.lines() {
-                eprintln!("portcullis: {line}");
-            }
+            commands::complain(&message);
             ExitCode::from(code)
         }
     }

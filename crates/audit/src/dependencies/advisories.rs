@@ -1,27 +1,60 @@
-//! Known vulnerabilities of what is locked, from a database that lies in a folder: RustSec's repository, OSV's JSON files,
-//! or both beside each other. How new it is is read from what is in it: a file's time on this disk says when it was copied.
+//! Known vulnerabilities of what is locked, from a database: RustSec's repository, GitHub's, OSV's JSON files, or several
+//! beside each other. It lies in a folder, or is fetched by its URL. How new it is is read from what is in it: a file's time
+//! on this disk says when it was copied.
+//!
+//! ```text
+//! source ─┬─ folder ──────────────┬─> formats ─> observe ─> judged
+//!         └─ fetched (git, kept) ─┘
+//! ```
+
+mod copy;
+mod fetched;
+mod formats;
+mod judged;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use semver::{Version, VersionReq};
-use serde::Deserialize;
-
 use super::locks::{Locks, Package, Registry};
 use super::repository;
-use crate::evidence::Evidence;
-use crate::report::{Claim, rfc3339, seconds_of};
+use formats::Read;
+
+pub(crate) use copy::Copy;
+pub(crate) use fetched::{PATIENCE, bring};
+pub(crate) use judged::judge;
+pub use source::{Advisories, Remote};
 
 /// The claim's id.
 pub(crate) const CLAIM: &str = "no_known_vulnerability_is_older_than_the_window";
-/// How old the database may be.
-const FRESH: i64 = 7 * 86_400;
 /// The most of one advisory that is read.
 const MAXIMUM_FILE: u64 = 4 * 1024 * 1024;
+
+/// Where it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In a folder that somebody put there.
+    #[default]
+    Folder,
+    /// Fetched in this run.
+    Fetched {
+        /// From there.
+        url: String,
+    },
+    /// It could not be fetched in this run; an earlier run did.
+    Kept {
+        /// From there.
+        url: String,
+        /// Why not now.
+        why: String,
+    },
+}
 
 /// What the database says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
+    /// Where it was read.
+    pub(crate) origin: Origin,
     /// When it was last changed, as far as it shows.
     pub(crate) as_of: Option<i64>,
     /// Advisories by ecosystem, as OSV calls it.
@@ -43,49 +76,118 @@ pub(crate) struct Finding {
     pub(crate) note: Option<String>,
 }
 
+/// A database at hand: nobody else is asked any more.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    Folder(PathBuf),
+    Copy(Copy),
+}
+
+/// What an advisory says of a crate in a version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Known {
+    /// The crate and its version.
+    pub package: String,
+    /// The advisory's id.
+    pub id: String,
+    /// `unmaintained` and its like: worth knowing, and no vulnerability.
+    pub note: Option<String>,
+}
+
+/// What the database in a folder says of these crates, each with its version.
+///
+/// # Errors
+/// There is no such folder, no advisory in it, or one that cannot be read.
+pub fn known<'a>(
+    folder: &Path,
+    crates: impl IntoIterator<Item = (&'a str, String)>,
+) -> Result<Vec<Known>, String> {
+    let packages = crates.into_iter().map(|(name, version)| Package::new(Registry::Crates, name, &version));
+    let locks = Locks { packages: packages.collect(), ..Locks::default() };
+    let seen = observe(&Database::Folder(folder.to_owned()), &locks)?;
+    if let Some(first) = seen.unreadable.first() {
+        return Err(format!(
+            "{}: {} files cannot be read, {first} one of them",
+            folder.display(),
+            seen.unreadable.len()
+        ));
+    }
+    if seen.held.is_empty() {
+        return Err(format!("{} has no advisory in it", folder.display()));
+    }
+    let known = seen.findings.into_iter().map(|finding| Known {
+        package: finding.package.to_string(),
+        id: finding.id,
+        note: finding.note,
+    });
+    Ok(known.collect())
+}
+
 /// Looks everything up that is locked. Long work for a large database: not for a thread that others wait on.
-pub(crate) fn observe(folder: &Path, locks: &Locks) -> Result<Seen, String> {
-    if !folder.is_dir() {
-        return Err(format!("{} is no folder", folder.display()));
+pub(crate) fn observe(database: &Database, locks: &Locks) -> Result<Seen, String> {
+    let mut search = Search::of(locks);
+    match database {
+        Database::Folder(folder) => {
+            if !folder.is_dir() {
+                return Err(format!("{} is no folder", folder.display()));
+            }
+            for path in files(folder) {
+                let text = std::fs::metadata(&path)
+                    .ok()
+                    .filter(|about| about.len() <= MAXIMUM_FILE)
+                    .and_then(|_| std::fs::read_to_string(&path).ok());
+                search.look(&path.strip_prefix(folder).unwrap_or(&path).to_string_lossy(), text.as_deref());
+            }
+            let newest = search.newest;
+            Ok(search.seen(Origin::Folder, repository::last_commit(folder).or(newest)))
+        }
+        Database::Copy(copy) => {
+            let as_of = copy.each(|path, text| search.look(path, text))?;
+            Ok(search.seen(copy.origin.clone(), Some(as_of)))
+        }
     }
-    let mut wanted: BTreeMap<(&str, &str), Vec<&Package>> = BTreeMap::new();
-    for package in &locks.packages {
-        wanted.entry((package.registry.osv(), &package.name)).or_default().push(package);
+}
+
+/// Goes through a database file by file.
+struct Search<'a> {
+    wanted: BTreeMap<(&'static str, &'a str), Vec<&'a Package>>,
+    seen: Seen,
+    newest: Option<i64>,
+}
+
+impl<'a> Search<'a> {
+    fn of(locks: &'a Locks) -> Self {
+        let mut wanted: BTreeMap<(&str, &str), Vec<&Package>> = BTreeMap::new();
+        for package in &locks.packages {
+            wanted.entry((package.registry.osv(), &package.name)).or_default().push(package);
+        }
+        Self { wanted, seen: Seen::default(), newest: None }
     }
-    let mut seen = Seen::default();
-    let mut newest: Option<i64> = None;
-    for path in advisories(folder) {
-        let text = std::fs::metadata(&path)
-            .ok()
-            .filter(|about| about.len() <= MAXIMUM_FILE)
-            .and_then(|_| std::fs::read_to_string(&path).ok());
-        let read = match (&text, path.extension().is_some_and(|extension| extension == "md")) {
-            (None, _) => Read::Unreadable,
-            (Some(text), true) => rustsec(text),
-            (Some(text), false) => osv(text),
-        };
-        let advisory = match read {
+
+    /// One file; without its text where it cannot be read.
+    fn look(&mut self, path: &str, text: Option<&str>) {
+        let advisory = match text.map_or(Read::Unreadable, |text| Read::of(path, text)) {
             Read::Advisory(advisory) => advisory,
-            Read::Other => continue,
+            Read::Other => return,
             Read::Unreadable => {
-                seen.unreadable.push(path.strip_prefix(folder).unwrap_or(&path).display().to_string());
-                continue;
+                self.seen.unreadable.push(path.to_owned());
+                return;
             }
         };
-        newest = newest.max(advisory.changed);
+        self.newest = self.newest.max(advisory.changed);
         let mut ecosystems: Vec<&str> = advisory.affected.iter().map(|one| one.ecosystem.as_str()).collect();
         ecosystems.dedup();
         for ecosystem in ecosystems {
-            *seen.held.entry(ecosystem.to_owned()).or_default() += 1;
+            *self.seen.held.entry(ecosystem.to_owned()).or_default() += 1;
         }
         if advisory.withdrawn {
-            continue;
+            return;
         }
         for affected in &advisory.affected {
-            let packages = wanted.get(&(affected.ecosystem.as_str(), affected.name.as_str()));
+            let packages = self.wanted.get(&(affected.ecosystem.as_str(), affected.name.as_str()));
             for package in packages.into_iter().flatten() {
                 if affected.concerns(package.registry, &package.version) {
-                    seen.findings.push(Finding {
+                    self.seen.findings.push(Finding {
                         package: (*package).clone(),
                         id: advisory.id.clone(),
                         published: advisory.published,
@@ -95,14 +197,17 @@ pub(crate) fn observe(folder: &Path, locks: &Locks) -> Result<Seen, String> {
             }
         }
     }
-    seen.findings.sort();
-    seen.findings.dedup();
-    seen.as_of = repository::last_commit(folder).or(newest);
-    Ok(seen)
+
+    fn seen(self, origin: Origin, as_of: Option<i64>) -> Seen {
+        let mut seen = self.seen;
+        seen.findings.sort();
+        seen.findings.dedup();
+        Seen { origin, as_of, ..seen }
+    }
 }
 
 /// The files of both layouts.
-fn advisories(folder: &Path) -> Vec<PathBuf> {
+fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -111,9 +216,7 @@ fn advisories(folder: &Path) -> Vec<PathBuf> {
             let name = name.to_string_lossy();
             if kind.is_dir() && !name.starts_with('.') {
                 folders.push(entry.path());
-            } else if kind.is_file()
-                && (name.ends_with(".json") || (name.starts_with("RUSTSEC-") && name.ends_with(".md")))
-            {
+            } else if kind.is_file() && formats::is_advisory(&name) {
                 files.push(entry.path());
             }
         }
@@ -122,327 +225,11 @@ fn advisories(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-#[derive(Debug)]
-enum Read {
-    Advisory(Advisory),
-    /// A file of another kind.
-    Other,
-    Unreadable,
-}
-
-#[derive(Debug)]
-struct Advisory {
-    id: String,
-    published: Option<i64>,
-    changed: Option<i64>,
-    withdrawn: bool,
-    affected: Vec<Affected>,
-}
-
-#[derive(Debug)]
-struct Affected {
-    ecosystem: String,
-    name: String,
-    note: Option<String>,
-    which: Which,
-}
-
-#[derive(Debug)]
-enum Which {
-    /// All but these.
-    Except(Vec<VersionReq>),
-    /// These, and those in a range.
-    Named { versions: Vec<String>, ranges: Vec<Vec<Event>> },
-}
-
-#[derive(Debug, Deserialize)]
-struct Event {
-    introduced: Option<String>,
-    fixed: Option<String>,
-    last_affected: Option<String>,
-}
-
-impl Affected {
-    fn concerns(&self, registry: Registry, version: &str) -> bool {
-        match &self.which {
-            Which::Except(free) => match Version::parse(version) {
-                Ok(version) => !free.iter().any(|free| matches(free, &version)),
-                Err(_) => true,
-            },
-            Which::Named { versions, ranges } => {
-                versions.iter().any(|one| {
-                    one == version
-                        || registry.scheme().compare(one, version) == Some(std::cmp::Ordering::Equal)
-                }) || ranges.iter().any(|events| is_within(events, registry, version))
-            }
-        }
-    }
-}
-
-/// A requirement. It takes no previews of its own accord; here a preview counts as what came just before its version.
-fn matches(free: &VersionReq, version: &Version) -> bool {
-    let before = match version {
-        version if version.pre.is_empty() => return free.matches(version),
-        Version { major, minor, patch: patch @ 1.., .. } => Version::new(*major, *minor, patch - 1),
-        Version { major, minor: minor @ 1.., .. } => Version::new(*major, minor - 1, u64::MAX),
-        Version { major, .. } => Version::new(major.saturating_sub(1), u64::MAX, u64::MAX),
-    };
-    free.matches(version) || free.matches(&before)
-}
-
-/// OSV's rule: the last event that is not after the version decides. A version that cannot be compared is within.
-fn is_within(events: &[Event], registry: Registry, version: &str) -> bool {
-    use std::cmp::Ordering::{Greater, Less};
-    let scheme = registry.scheme();
-    let mut affected = false;
-    let mut decided_at: Option<&str> = None;
-    let later = |at: &str, than: Option<&str>| {
-        than.is_none_or(|than| at != "0" && (than == "0" || scheme.compare(at, than) != Some(Less)))
-    };
-    for event in events {
-        let (at, now_affected) = match event {
-            Event { introduced: Some(at), .. } => (at.as_str(), true),
-            Event { fixed: Some(at), .. } => (at.as_str(), false),
-            Event { last_affected: Some(at), .. } => {
-                // It ends after this version, not at it.
-                match scheme.compare(version, at) {
-                    Some(Greater) => (at.as_str(), false),
-                    _ => continue,
-                }
-            }
-            _ => continue,
-        };
-        let reached = at == "0" || scheme.compare(version, at).is_none_or(|order| order != Less);
-        if reached && later(at, decided_at) {
-            affected = now_affected;
-            decided_at = Some(at);
-        }
-    }
-    affected
-}
-
-/// Seconds of a date, with or without a time of day.
-fn time(text: &str) -> Option<i64> {
-    let date = text.get(..10)?;
-    let of_day = text.get(11..19).unwrap_or("00:00:00");
-    seconds_of(&format!("{date}T{of_day}Z"))
-}
-
-fn rustsec(text: &str) -> Read {
-    #[derive(Deserialize)]
-    struct File {
-        advisory: Head,
-        #[serde(default)]
-        versions: Versions,
-    }
-    #[derive(Deserialize)]
-    struct Head {
-        id: String,
-        package: String,
-        date: String,
-        withdrawn: Option<toml::Value>,
-        informational: Option<String>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Versions {
-        #[serde(default)]
-        patched: Vec<String>,
-        #[serde(default)]
-        unaffected: Vec<String>,
-    }
-    let block = text.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
-    let Some(File { advisory, versions }) = block.and_then(|block| toml::from_str(block).ok()) else {
-        return Read::Unreadable;
-    };
-    let free = versions.patched.iter().chain(&versions.unaffected);
-    let Ok(free) = free.map(|free| VersionReq::parse(free)).collect::<Result<Vec<_>, _>>() else {
-        return Read::Unreadable;
-    };
-    let date = time(&advisory.date);
-    Read::Advisory(Advisory {
-        id: advisory.id,
-        published: date,
-        changed: date,
-        withdrawn: advisory.withdrawn.is_some(),
-        affected: vec![Affected {
-            ecosystem: Registry::Crates.osv().into(),
-            name: advisory.package,
-            // Unsound code is wrong code; whether it is a hole depends on who calls it.
-            note: advisory.informational,
-            which: Which::Except(free),
-        }],
-    })
-}
-
-fn osv(text: &str) -> Read {
-    #[derive(Deserialize)]
-    struct File {
-        id: Option<String>,
-        published: Option<String>,
-        modified: Option<String>,
-        withdrawn: Option<String>,
-        affected: Option<Vec<Item>>,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        package: Option<Name>,
-        #[serde(default)]
-        ranges: Vec<Range>,
-        #[serde(default)]
-        versions: Vec<String>,
-        #[serde(default)]
-        database_specific: serde_json::Value,
-    }
-    #[derive(Deserialize)]
-    struct Name {
-        ecosystem: String,
-        name: String,
-    }
-    #[derive(Deserialize)]
-    struct Range {
-        #[serde(rename = "type")]
-        kind: String,
-        #[serde(default)]
-        events: Vec<Event>,
-    }
-    let file: File = match serde_json::from_str(text) {
-        Ok(file) => file,
-        Err(_) => return Read::Unreadable,
-    };
-    let (Some(id), Some(affected)) = (file.id, file.affected) else { return Read::Other };
-    let affected = affected.into_iter().filter_map(|item| {
-        let Name { ecosystem, name } = item.package?;
-        let registry = [
-            Registry::Crates,
-            Registry::Npm,
-            Registry::Pypi,
-            Registry::Go,
-            Registry::Packagist,
-            Registry::RubyGems,
-        ]
-        .into_iter()
-        .find(|registry| registry.osv() == ecosystem);
-        let ranges =
-            item.ranges.into_iter().filter(|range| range.kind != "GIT").map(|range| range.events).collect();
-        Some(Affected {
-            name: registry.map_or(name.clone(), |registry| registry.name(&name)),
-            ecosystem,
-            note: item.database_specific["informational"].as_str().map(str::to_owned),
-            which: Which::Named { versions: item.versions, ranges },
-        })
-    });
-    Read::Advisory(Advisory {
-        id,
-        published: file.published.as_deref().and_then(time),
-        changed: file.modified.as_deref().or(file.published.as_deref()).and_then(time),
-        withdrawn: file.withdrawn.is_some(),
-        affected: affected.collect(),
-    })
-}
-
-pub(crate) fn judge(seen: Option<&Result<Seen, String>>, locks: &Locks, window: i64, now: i64) -> Claim {
-    let unproven =
-        |what: String, remedy: &str| Claim::not_proven(CLAIM, vec![Evidence::repository(what)], remedy);
-    let seen = match seen {
-        None => {
-            let remedy = "give [audit] advisories a copy of the RustSec database, or of OSV's JSON files";
-            return unproven("no advisory database is configured".into(), remedy);
-        }
-        Some(Err(why)) => {
-            return unproven(
-                format!("the advisory database cannot be read: {why}"),
-                "correct [audit] advisories",
-            );
-        }
-        Some(Ok(seen)) => seen,
-    };
-    let days = |at: i64| (now - at).max(0) / 86_400;
-    let (notes, grave): (Vec<&Finding>, Vec<&Finding>) =
-        seen.findings.iter().partition(|finding| finding.note.is_some());
-    let told = |finding: &Finding| match finding.published {
-        Some(at) => format!("{}: {}, known for {} days", finding.package, finding.id, days(at)),
-        None => format!("{}: {}", finding.package, finding.id),
-    };
-    let notes = notes.into_iter().map(|finding| {
-        Evidence::repository(format!(
-            "{}: {} ({})",
-            finding.package,
-            finding.id,
-            finding.note.as_deref().unwrap_or_default()
-        ))
-    });
-    let (overdue, young): (Vec<&Finding>, Vec<&Finding>) =
-        grave.into_iter().partition(|finding| finding.published.is_none_or(|at| now - at > window));
-    // What was found is true however old the database is.
-    if !overdue.is_empty() {
-        let mut evidence: Vec<Evidence> =
-            overdue.into_iter().map(|finding| Evidence::repository(told(finding))).collect();
-        evidence.extend(young.into_iter().map(|finding| Evidence::repository(told(finding))));
-        evidence.extend(notes);
-        return Claim::fail(CLAIM, evidence, "update to a version that the advisory calls patched");
-    }
-    let held: usize = seen.held.values().sum();
-    let Some(as_of) = seen.as_of.filter(|_| held > 0) else {
-        return unproven("the advisory database has no advisory in it".into(), "fetch it again");
-    };
-    let age = format!("{held} advisories, as of {}", rfc3339(as_of));
-    if as_of > now + 86_400 {
-        return unproven(format!("{age}: that has not come yet"), "fetch the database again");
-    }
-    if now - as_of > FRESH {
-        return unproven(
-            format!("{age}: {} days old", days(as_of)),
-            "fetch the database again: it may be 7 days old",
-        );
-    }
-    if let Some(first) = seen.unreadable.first() {
-        return unproven(
-            format!("{age}; {} files cannot be read, {first} one of them", seen.unreadable.len()),
-            "fetch it again",
-        );
-    }
-    if locks.packages.is_empty() {
-        // Nothing to look up is not the same as nothing found.
-        return unproven(format!("{age}; no locked package was found to look up"), "commit the lockfiles");
-    }
-    if let Some(first) = locks.unread.first() {
-        return unproven(
-            format!("{age}; {first}"),
-            "lock them in a file that is read here, or look them up by another tool",
-        );
-    }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for package in &locks.packages {
-        *counts.entry(package.registry.osv()).or_default() += 1;
-    }
-    if let Some(missing) = counts.keys().find(|ecosystem| !seen.held.contains_key(**ecosystem)) {
-        return unproven(
-            format!(
-                "{age}; none of them is about {missing}, of which {} packages are locked",
-                counts[missing]
-            ),
-            "add OSV's files of that ecosystem to the folder",
-        );
-    }
-    let counted: Vec<String> =
-        counts.iter().map(|(ecosystem, count)| format!("{ecosystem} {count}")).collect();
-    let mut evidence = vec![Evidence::repository(format!(
-        "{age}, against {} locked packages ({})",
-        locks.packages.len(),
-        counted.join(", ")
-    ))];
-    evidence.extend(
-        young
-            .into_iter()
-            .map(|finding| Evidence::repository(format!("{}; still within the window", told(finding)))),
-    );
-    evidence.extend(notes);
-    Claim::pass(CLAIM, evidence)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::formats::time;
     use super::*;
+    use crate::report::Claim;
     use crate::verdict::Verdict;
 
     const DAY: i64 = 86_400;
@@ -464,6 +251,10 @@ mod tests {
         (format!("crates/planted/{id}.md"), text)
     }
 
+    fn folder_of(folder: &Path) -> Database {
+        Database::Folder(folder.to_owned())
+    }
+
     fn look(files: &[(String, String)], locks: &Locks) -> Claim {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -471,7 +262,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        judge(Some(&observe(folder.path(), locks)), locks, 30 * DAY, now())
+        judge(Some(&observe(&folder_of(folder.path()), locks)), locks, 30 * DAY, now())
     }
 
     #[test]
@@ -609,7 +400,7 @@ mod tests {
         }
         assert_eq!(judge(None, &one, 0, now()).verdict, Verdict::NotProven);
         assert_eq!(judge(Some(&Err("gone".into())), &one, 0, now()).verdict, Verdict::NotProven);
-        let absent = observe(Path::new("/nonexistent"), &one);
+        let absent = observe(&folder_of(Path::new("/nonexistent")), &one);
         assert!(absent.is_err());
     }
 
@@ -623,6 +414,6 @@ mod tests {
         std::fs::write(folder.path().join(path), text).unwrap();
         commit(folder.path(), now() - DAY, PERSON, "advisories");
         let locks = locks(&[(Registry::Crates, "planted", "1.0.0")]);
-        assert_eq!(observe(folder.path(), &locks).unwrap().as_of, Some(now() - DAY));
+        assert_eq!(observe(&folder_of(folder.path()), &locks).unwrap().as_of, Some(now() - DAY));
     }
 }

@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
+use crate::dependencies::advisories::Database;
 use crate::dependencies::coverage;
 use crate::dependencies::locks::Locks;
-use crate::dependencies::{Repository, Tree, activity, advisories, deployed, releases};
+use crate::dependencies::{Advisories, Repository, Tree, activity, advisories, deployed, releases};
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
@@ -49,9 +50,19 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         let evidence = Evidence::configuration("no repository is configured");
         return vec![Claim::not_proven(coverage::CLAIM, vec![evidence], "name it in [audit] repository")];
     };
-    let (now, database) = (world.now, config.advisories.clone());
+    let now = world.now;
+    let database = match &config.advisories {
+        None => None,
+        Some(Advisories::Folder(folder)) => Some(Ok(Database::Folder(folder.clone()))),
+        Some(Advisories::Remote(remote)) => {
+            let tell = |how_far: String| world.does(format!("fetching the advisories: {how_far}"));
+            let state = world.config.state.as_deref();
+            Some(advisories::bring(remote, state, advisories::PATIENCE, tell).await.map(Database::Copy))
+        }
+    };
+    world.does(String::new());
     // Files and git: long work for a large repository, done where nothing else waits for it.
-    let looked = tokio::task::spawn_blocking(move || look(&folder, database.as_deref(), now)).await;
+    let looked = tokio::task::spawn_blocking(move || look(&folder, database, now)).await;
     let Ok(Looked { covered, runs, locks, known }) = looked else {
         let evidence = Evidence::repository("the repository could not be looked through");
         return vec![Claim::not_proven(coverage::CLAIM, vec![evidence], "report this fault")];
@@ -80,7 +91,7 @@ struct Looked {
     known: Option<Result<advisories::Seen, String>>,
 }
 
-fn look(folder: &Path, database: Option<&Path>, now: i64) -> Looked {
+fn look(folder: &Path, database: Option<Result<Database, String>>, now: i64) -> Looked {
     let repository = Repository::of(folder);
     let covered = coverage::observe(&repository, folder);
     let tree = match &repository {
@@ -90,7 +101,7 @@ fn look(folder: &Path, database: Option<&Path>, now: i64) -> Looked {
     let locks = Locks::of(&tree, &covered.manifests);
     Looked {
         runs: activity::observe(&repository, &covered.tools, now),
-        known: database.map(|database| advisories::observe(database, &locks)),
+        known: database.map(|database| advisories::observe(&database?, &locks)),
         covered,
         locks,
     }
@@ -195,7 +206,7 @@ mod tests {
             let mut config = Config::new("http://127.0.0.1:1", "http://127.0.0.1:1/", "a", Arc::new(|| NOW));
             config.repository = Some(self.folder.path().join("code"));
             config.dependencies = Dependencies {
-                advisories: Some(self.folder.path().join("db")),
+                advisories: Some(Advisories::Folder(self.folder.path().join("db"))),
                 registry: Some(self.folder.path().join("index").display().to_string()),
                 ..Dependencies::default()
             };

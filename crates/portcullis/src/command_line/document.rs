@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// What `audit` does instead of an audit.
-#[derive(Subcommand, Debug)]
+#[derive(Subcommand, Debug, Clone)]
 pub enum AuditCommand {
     /// Propose which line of a checklist is which measure, and keep it
     #[command(
@@ -23,7 +23,7 @@ pub enum AuditCommand {
 }
 
 /// `portcullis audit init`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub struct AuditInit {
     /// A Markdown checklist
     #[arg(value_name = "FILE")]

@@ -6,6 +6,7 @@ mod document;
 mod nouns;
 mod verify;
 
+use crate::config::value::Span;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use console::Console;
 pub use database::{Backup, Database, One, Probe, Restore};
@@ -72,8 +73,9 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  portcullis audit --document docs/security-measures.md\n  portcullis audit --format \
                             json --only N2 --only A9\n  portcullis audit --output report.html --output report.sarif\n  portcullis audit --from report.json \
-                            --format html --public\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
-                            against --since, 3 something is not proven, 0 otherwise."
+                            --format html --public\n  portcullis audit --schedule 6h\n\nExit: 70 internal, 2 usage, 1 a measure failed, 4 a regression \
+                            against --since, 3 something is not proven, 0 otherwise. With \
+                            --schedule: 2 if the first run is wrong usage, 0 after SIGTERM or Ctrl-C."
     )]
     Audit(Audit),
     /// Whether a report may be believed, offline: signature, key, age, chain
@@ -297,7 +299,7 @@ pub enum Format {
 }
 
 /// `portcullis audit`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Audit {
     /// Something else than an audit
@@ -306,7 +308,7 @@ pub struct Audit {
     /// How to print the report [default: text; markdown with --document]; not beside --json
     #[arg(long, value_enum, conflicts_with = "json")]
     pub format: Option<Format>,
-    /// Also write the report to a file, in the form that its name says (.html .json .sarif .xml .oscal.json .prom .svg
+    /// Also write the report to a file, in the format that its name says (.html .json .sarif .xml .oscal.json .prom .svg
     /// .md .difference.md .txt), or as FORMAT=FILE; repeats
     #[arg(long = "output", value_name = "FILE")]
     pub output: Vec<String>,
@@ -337,6 +339,14 @@ pub struct Audit {
     /// Audit nothing: plant defects in a temporary folder and on loopback, and see whether each is found
     #[arg(long, conflicts_with_all = ["document", "only", "since", "with", "from", "challenge"])]
     pub self_test: bool,
+    /// Audit now, and again and again so long after, until SIGTERM or Ctrl-C; what is news is a log record
+    #[arg(
+        long,
+        value_name = "INTERVAL",
+        value_parser = Span::parse,
+        conflicts_with_all = ["from", "since", "challenge", "self_test"]
+    )]
+    pub schedule: Option<Span>,
     /// Which installation
     #[command(flatten)]
     pub place: Where,
@@ -395,6 +405,10 @@ mod tests {
             &["--from", "r.json", "--only", "N2"][..],
             &["--from", "r.json", "--challenge", "7f3a"],
             &["--json", "--format", "text"],
+            &["--schedule", "6"],
+            &["--schedule", "6h", "--from", "r.json"],
+            &["--schedule", "6h", "--challenge", "7f3a"],
+            &["--schedule", "6h", "--since", "r.json"],
         ] {
             let all = ["portcullis", "audit"].iter().chain(arguments);
             assert!(CommandLine::try_parse_from(all).is_err(), "{arguments:?}");

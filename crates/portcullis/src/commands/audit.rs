@@ -1,10 +1,11 @@
 //! `portcullis audit`: proves the measures, prints the report, and says by its exit code how it stands.
 
-mod forms;
+mod formats;
 mod init;
 mod reading;
+mod repeated;
 
-use super::{CommandError, Environment, print};
+use super::{CommandError, Environment, complain, print};
 use crate::command_line::{Audit, AuditCommand, Where};
 use crate::config::Configuration;
 use crate::wiring::evidence;
@@ -13,7 +14,7 @@ use ::audit::report::json;
 use ::audit::report::sarif::Anchors;
 use ::audit::signing::SigningKey;
 use ::audit::{Document, Only, Outcome, Progress, Report, exit_code};
-use forms::{Beside, Forms};
+use formats::{Beside, Formats};
 use reading::Reading;
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ pub async fn run(arguments: &Audit, environment: &Environment) -> ExitCode {
         return match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("portcullis: {}", error.message);
+                complain(&error.message);
                 error.code.into()
             }
         };
@@ -36,26 +37,39 @@ pub async fn run(arguments: &Audit, environment: &Environment) -> ExitCode {
     if arguments.self_test {
         return self_test(arguments.place.json).await;
     }
+    if let Some(every) = arguments.schedule {
+        return repeated::run(arguments, every, environment).await;
+    }
     match audited(arguments, environment).await {
-        Ok(report) => exit_code(Outcome::Audited(&report)).into(),
-        Err(error) => {
-            eprintln!("portcullis: {}", error.message);
-            exit_code(if error.code == 70 { Outcome::Internal } else { Outcome::Usage }).into()
-        }
+        Ok(audited) => exit_code(Outcome::Audited(&audited.report)).into(),
+        Err(error) => refused(&error),
     }
 }
 
-async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report, CommandError> {
-    let forms = Forms::of(arguments)?;
+/// Why there is no report; the exit code says whose fault it is.
+fn refused(error: &CommandError) -> ExitCode {
+    complain(&error.message);
+    exit_code(if error.code == 70 { Outcome::Internal } else { Outcome::Usage }).into()
+}
+
+/// One audit.
+struct Audited {
+    report: Report,
+    /// The one before it in this environment, where it is kept and was looked for.
+    last: Option<Report>,
+}
+
+async fn audited(arguments: &Audit, environment: &Environment) -> Result<Audited, CommandError> {
+    let formats = Formats::of(arguments)?;
     let installation = match (Installation::find(&arguments.place, environment), &arguments.from) {
         // A kept report is shown anywhere: it needs no configuration unless one is named.
         (Err(_), Some(file)) if arguments.place.config.is_none() && arguments.place.dir.is_none() => {
-            return again(arguments, &forms, file);
+            return again(arguments, &formats, file).map(|report| Audited { report, last: None });
         }
         (found, _) => found?,
     };
     let configuration = &installation.configuration;
-    eprintln!("portcullis: {}", Installation::told(&arguments.place));
+    complain(&Installation::told(&arguments.place));
     let only = Only::parse(&arguments.only).map_err(|error| CommandError::usage(error.to_string()))?;
     let configured = configuration.file.audit.as_ref().and_then(|audit| audit.document.as_ref());
     let file = arguments.document.clone().or_else(|| configured.map(|file| configuration.path(file)));
@@ -106,7 +120,7 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
         with: &with,
         earlier: earlier.as_ref().or(last.as_ref()),
         bytes: Some(&bytes),
-        anchors: forms::anchors(arguments, configuration, file.as_deref()),
+        anchors: formats::anchors(arguments, configuration, file.as_deref()),
         state: configuration
             .file
             .audit
@@ -114,12 +128,12 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Report,
             .and_then(|audit| audit.state.as_ref())
             .map(|folder| configuration.path(folder)),
     };
-    left(arguments, &forms, &report, &beside, file.as_deref())?;
-    Ok(report)
+    left(arguments, &formats, &report, &beside, file.as_deref())?;
+    Ok(Audited { report, last })
 }
 
 /// A kept report, where there is no configuration.
-fn again(arguments: &Audit, forms: &Forms, file: &std::path::Path) -> Result<Report, CommandError> {
+fn again(arguments: &Audit, formats: &Formats, file: &std::path::Path) -> Result<Report, CommandError> {
     let mut reading = Reading::new(None, arguments.write);
     let ::audit::verify::Believed { mut report, mut bytes, .. } = reading.evidence(file)?;
     let earlier = arguments.since.as_deref().map(|file| reading.earlier(file)).transpose()?;
@@ -147,7 +161,7 @@ fn again(arguments: &Audit, forms: &Forms, file: &std::path::Path) -> Result<Rep
         anchors: Anchors::default(),
         state: None,
     };
-    left(arguments, forms, &report, &beside, arguments.document.as_deref())?;
+    left(arguments, formats, &report, &beside, arguments.document.as_deref())?;
     Ok(report)
 }
 
@@ -156,16 +170,16 @@ fn with(arguments: &Audit, reading: &mut Reading) -> Result<Vec<Report>, Command
     arguments.with.iter().map(|file| reading.evidence(file).map(|with| with.report)).collect()
 }
 
-/// The forms and the document. What cannot be written keeps nothing else from being written, and is said at the end.
+/// The formats and the document. What cannot be written keeps nothing else from being written, and is said at the end.
 fn left(
     arguments: &Audit,
-    forms: &Forms,
+    formats: &Formats,
     report: &Report,
     beside: &Beside<'_>,
     file: Option<&std::path::Path>,
 ) -> Result<(), CommandError> {
     let mut refused: Vec<String> =
-        forms.leave(report, beside).err().map(|error| error.message).into_iter().collect();
+        formats.leave(report, beside).err().map(|error| error.message).into_iter().collect();
     if arguments.write
         && let (Some(file), Some(document)) = (file, beside.document)
         && let Err(error) =
@@ -180,7 +194,7 @@ fn left(
 fn kept(configuration: &Configuration, report: &mut Report, key: Option<&SigningKey>) -> String {
     let evidence = evidence::finish(configuration, report, key);
     if let Some(file) = &evidence.file {
-        eprintln!("portcullis: the report is kept, signed, as {}", file.display());
+        complain(&format!("the report is kept, signed, as {}", file.display()));
     }
     evidence.bytes
 }

@@ -80,6 +80,14 @@ impl From<store::Fault> for CommandError {
     }
 }
 
+/// Says on standard error what is wrong. A message may repeat what a stranger's file says: none of that moves the cursor,
+/// colours what follows, or forges a line that is not marked as ours.
+pub fn complain(message: &str) {
+    for line in message.lines() {
+        eprintln!("portcullis: {}", ::audit::terminal::printable(line));
+    }
+}
+
 /// Prints to standard output; a reader that went away (`| head`) is no error.
 pub fn print(text: &str) {
     use std::io::Write as _;

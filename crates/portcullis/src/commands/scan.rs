@@ -1,8 +1,9 @@
 //! `portcullis scan`: secrets in a work tree and in all of its history. It reads no configuration.
 
-use super::print;
+use super::{complain, print};
 use crate::command_line::Scan;
 use ::audit::scan::{BASELINE_FILE, Baseline, Options, Progress, scan, top_of};
+use ::audit::terminal::one_line;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ pub async fn run(arguments: Scan) -> ExitCode {
     match tokio::task::spawn_blocking(move || scanned(&arguments)).await {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(message)) => {
-            eprintln!("portcullis: {message}");
+            complain(&message);
             ExitCode::from(2)
         }
         Err(_) => ExitCode::from(70),
@@ -28,7 +29,8 @@ fn scanned(arguments: &Scan) -> Result<u8, String> {
     let file = baseline_file(arguments);
     if let Some(file) = &file {
         let json = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        options.baseline = Baseline::parse(&json).map_err(|why| format!("{}: {why}", file.display()))?;
+        options.baseline =
+            Baseline::parse(&json).map_err(|why| format!("{}: {}", file.display(), one_line(&why)))?;
     }
     let bar = progress_bar();
     let scanned = scan(&options, &|progress: Progress| {

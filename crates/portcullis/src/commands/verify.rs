@@ -1,6 +1,6 @@
 //! `portcullis verify`: whether reports may be believed, from their files alone.
 
-use super::{CommandError, print};
+use super::{CommandError, complain, print};
 use crate::command_line::Verify;
 use ::audit::Document;
 use ::audit::signing::Pin;
@@ -16,7 +16,7 @@ pub fn run(arguments: &Verify) -> ExitCode {
             ExitCode::from(verification.exit)
         }
         Err(error) => {
-            eprintln!("portcullis: {}", error.message);
+            complain(&error.message);
             ExitCode::from(2)
         }
     }

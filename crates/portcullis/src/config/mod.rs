@@ -9,6 +9,7 @@ pub mod secret;
 pub mod value;
 pub mod waiver;
 
+use ::audit::terminal::printable;
 use secret::{LaxMode, Secrets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -147,7 +148,7 @@ impl Configuration {
 /// The parser's words with line and caret; where a secret stands in the line, without the line.
 fn shown(text: &str, error: &toml::de::Error) -> String {
     if error.message() != secret::NOT_HERE {
-        return error.to_string();
+        return in_its_words(error);
     }
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
@@ -155,6 +156,11 @@ fn shown(text: &str, error: &toml::de::Error) -> String {
         Some(key) => format!("line {line}: {key}: {}", error.message()),
         None => format!("line {line}: {}", error.message()),
     }
+}
+
+/// The parser's words with line and caret. A key that it names may hold line breaks, which would read as lines of ours.
+pub fn in_its_words(error: &toml::de::Error) -> String {
+    error.to_string().replace(error.message(), &printable(error.message()))
 }
 
 /// The bare key whose value begins where `before` ends. In `{ a = "…", key = ` nothing of what precedes it is repeated.
@@ -287,6 +293,13 @@ mod tests {
         for part in ["portcullis.toml", "line 3", "open_api", "^"] {
             assert!(error.contains(part), "{part} is missing from {error}");
         }
+    }
+
+    #[test]
+    fn a_key_with_line_breaks_forges_no_line() {
+        let error = load("\"a\\nportcullis: all is well\" = 1\n", &[]).err().unwrap().to_string();
+        assert!(error.contains("all is well"), "{error}");
+        assert!(!error.lines().any(|line| line.starts_with("portcullis: all")), "{error}");
     }
 
     #[test]

@@ -235,7 +235,7 @@ section! {
         others: Vec<String>,
         examples: BTreeMap<String, String>,
         secrets_baseline: PathBuf,
-        advisories: PathBuf,
+        advisories: String,
         dependency_window: Span,
         deployed: PathBuf,
         registry: String,

@@ -152,7 +152,7 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.failing = section.failing.clone();
     config.examples = section.examples.clone().unwrap_or_default();
     config.repository = Some(path(&section.repository).unwrap_or_else(|| configuration.folder.clone()));
-    config.dependencies = dependencies(configuration, &section);
+    config.dependencies = dependencies(configuration, &section)?;
     config.state = path(&section.state);
     if let Some(span) = section.valid_for {
         config.valid_for = span.seconds();
@@ -173,11 +173,15 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
 fn dependencies(
     configuration: &Configuration,
     section: &crate::config::raw::Audit,
-) -> audit::config::Dependencies {
+) -> Result<audit::config::Dependencies, CommandError> {
     let path = |written: &Option<std::path::PathBuf>| written.as_ref().map(|path| configuration.path(path));
     let variable = |name: &str| configuration.variables().get(name).map(std::path::PathBuf::from);
+    let advisories = section.advisories.as_ref().map(|written| {
+        audit::dependencies::Advisories::parse(written, |folder| configuration.path(folder))
+            .map_err(|why| CommandError::usage(format!("audit.advisories: {why}")))
+    });
     let mut dependencies = audit::config::Dependencies {
-        advisories: path(&section.advisories),
+        advisories: advisories.transpose()?,
         deployed: path(&section.deployed),
         cargo_home: variable("CARGO_HOME").or_else(|| variable("HOME").map(|home| home.join(".cargo"))),
         ..audit::config::Dependencies::default()
@@ -193,7 +197,7 @@ fn dependencies(
             configuration.path(std::path::Path::new(written)).display().to_string()
         }
     });
-    dependencies
+    Ok(dependencies)
 }
 
 /// What is promised of a database's password.

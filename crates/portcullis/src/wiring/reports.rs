@@ -1,6 +1,7 @@
 //! The auditor's reports in the store: kept, read again, remembered by digest.
 
 use super::board::verdicts_of;
+use crate::commands::complain;
 use crate::config::Configuration;
 use ::audit::{Report, Verdict};
 use ::store::{Fault, ReportRow, Store};
@@ -40,7 +41,7 @@ pub async fn put_on_the_board(configuration: &Configuration, report: &Report, by
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = outcome {
-        eprintln!("portcullis: the report is not on the board: {error}");
+        complain(&format!("the report is not on the board: {error}"));
     }
 }
 

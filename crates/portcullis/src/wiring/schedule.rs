@@ -1,10 +1,12 @@
-//! `[audit] schedule`: a server audits itself, so that the board stays current.
+//! Audits by schedule, so that the board stays current: `[audit] schedule` of a server that audits itself, and
+//! `portcullis audit --schedule`, which does nothing else.
 //!
-//! One node of many runs it: a conditional write of the store decides, by a window that lasts as long as the schedule's
-//! step. The run has a thread and a runtime of its own at low priority; what goes wrong in it, a panic included, is an
-//! event, and nothing else of the process hears of it.
+//! Of the nodes of a server one runs it: a conditional write of the store decides, by a window that lasts as long as the
+//! schedule's step. What goes wrong is an event, and nothing else of the process hears of it.
 
-use super::board::{self, Crossed};
+mod apart;
+pub mod news;
+
 use super::installation::Installation;
 use super::reports::{Reports, record_report};
 use super::serving::Shutdown;
@@ -13,20 +15,20 @@ use crate::commands::CommandError;
 use crate::config::Configuration;
 use crate::config::value::Span;
 use ::audit::{Only, Report};
+pub use apart::patiently;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// The shortest step: an audit of many endpoints takes a while, and each asks real questions.
+/// The shortest step, in seconds: an audit of many endpoints takes a while, and each asks real questions.
 const SHORTEST: i64 = 60;
 /// After the start, before the first look: the listeners are up, and what was brought up with them has settled.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Between two looks at whether it is time, at most; up to as much again by chance, so that nodes do not look together.
 const LOOK: Duration = Duration::from_secs(30);
-/// An audit that takes longer is given up.
-const PATIENCE: Duration = Duration::from_secs(900);
-/// How much nicer than the server the audit's thread is.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 15;
+/// The most that chance adds to a step of `audit --schedule`; a tenth of a shorter one.
+const CHANCE: Duration = Duration::from_secs(300);
 
 /// Reads the installation anew, so that a run goes by what the configuration says now.
 pub type ReadAgain = Arc<dyn Fn() -> Result<Installation, CommandError> + Send + Sync>;
@@ -34,15 +36,75 @@ pub type ReadAgain = Arc<dyn Fn() -> Result<Installation, CommandError> + Send +
 /// `[audit] schedule` in seconds; what is wrong with it, in words.
 pub fn every(configuration: &Configuration) -> Result<Option<i64>, String> {
     let written = configuration.file.audit.as_ref().and_then(|audit| audit.schedule);
-    match written.map(Span::seconds) {
-        Some(every) if every < SHORTEST => Err(format!(
-            "audit.schedule is below {SHORTEST} s: an audit asks real questions; write \"6h\", say"
-        )),
+    written.map(|written| step("audit.schedule", written)).transpose()
+}
+
+/// A step in seconds; that it is too short, by the name of what was written.
+pub fn step(name: &str, written: Span) -> Result<i64, String> {
+    match written.seconds() {
+        every if every < SHORTEST => {
+            Err(format!("{name} is below {SHORTEST} s: an audit asks real questions; write \"6h\", say"))
+        }
         every => Ok(every),
     }
 }
 
-/// A schedule.
+/// A wait: so long, and by chance up to so much more.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+    least: Duration,
+    chance: Duration,
+}
+
+impl Pause {
+    /// None.
+    pub const NONE: Pause = Pause { least: Duration::ZERO, chance: Duration::ZERO };
+
+    /// Between two runs that are so many seconds apart.
+    pub fn of_step(every: i64) -> Self {
+        let least = Duration::from_secs(u64::try_from(every).unwrap_or_default());
+        Self { least, chance: CHANCE.min(least / 10) }
+    }
+
+    /// Up to as long again.
+    fn doubled(least: Duration) -> Self {
+        Self { least, chance: least }
+    }
+
+    fn drawn(self) -> Duration {
+        let [byte] = clock::fresh::<1>().unwrap_or_default();
+        self.least + self.chance * u32::from(byte) / 255
+    }
+}
+
+/// The times at which something is done again and again.
+pub struct Steps {
+    next: Instant,
+    pause: Pause,
+}
+
+impl Steps {
+    /// For the first time after the one pause, then with the other from the beginning of one time to that of the next.
+    pub fn after(first: Pause, pause: Pause) -> Self {
+        Self { next: Instant::now() + first.drawn(), pause }
+    }
+
+    /// Waits for the next time.
+    pub async fn next(&mut self) {
+        tokio::time::sleep_until(self.next).await;
+        self.next = Instant::now() + self.pause.drawn();
+    }
+}
+
+/// What work comes to; none where `shutdown` begins before, and the work is given up.
+pub async fn until_the_end<T>(shutdown: Shutdown, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        () = shutdown.begun() => None,
+        done = work => Some(done),
+    }
+}
+
+/// A server's schedule.
 pub struct Schedule {
     /// Seconds between two runs.
     pub every: i64,
@@ -57,22 +119,17 @@ pub struct Schedule {
 impl Schedule {
     /// Audits when it is time, until `shutdown` begins.
     pub async fn follow(self, shutdown: Shutdown) {
-        let end = shutdown.begun();
-        tokio::pin!(end);
+        let look = LOOK.min(Duration::from_secs(u64::try_from(self.every / 4).unwrap_or(15)));
         let work = async {
-            tokio::time::sleep(with_chance(SETTLE)).await;
-            let look = LOOK.min(Duration::from_secs(u64::try_from(self.every / 4).unwrap_or(15)));
+            let mut steps = Steps::after(Pause::doubled(SETTLE), Pause::doubled(look));
             loop {
+                steps.next().await;
                 if self.is_ours_now().await {
                     self.run().await;
                 }
-                tokio::time::sleep(with_chance(look)).await;
             }
         };
-        tokio::select! {
-            () = &mut end => {}
-            () = work => {}
-        }
+        until_the_end::<Infallible>(shutdown, work).await;
     }
 
     /// Whether it is time, and no other node has taken this step.
@@ -90,23 +147,14 @@ impl Schedule {
     async fn run(&self) {
         let before = self.reports.latest(&self.environment).await;
         let read_again = Arc::clone(&self.read_again);
-        let outcome = apart(move || async move {
+        let outcome = patiently(move || async move {
             let installation = read_again().map_err(|error| error.message)?;
-            tokio::time::timeout(PATIENCE, audited(&installation))
-                .await
-                .map_err(|_| format!("it took longer than {} s and was given up", PATIENCE.as_secs()))?
+            audited(&installation).await
         })
         .await;
         let (report, bytes) = match outcome {
             Ok(ran) => ran,
-            Err(error) => {
-                tracing::error!(
-                    event = "audit_failed",
-                    error,
-                    "the scheduled audit failed; it is tried again"
-                );
-                return;
-            }
+            Err(error) => return news::failed(&error),
         };
         if let Err(fault) = record_report(self.reports.store(), &report, bytes.as_bytes()).await {
             tracing::error!(event = "audit_failed", %fault, "the report of the scheduled audit cannot be kept");
@@ -118,7 +166,7 @@ impl Schedule {
                 None
             }
         };
-        tell(before.as_deref(), &report);
+        news::tell(before.as_deref(), &report);
     }
 }
 
@@ -140,97 +188,10 @@ async fn audited(installation: &Installation) -> Result<(Report, String), String
     Ok((report, bytes))
 }
 
-/// What is news, one event each.
-fn tell(before: Option<&Report>, report: &Report) {
-    let news = before.map(|before| board::changes(&board::verdicts_of(before), &board::verdicts_of(report)));
-    for Crossed { measure, was, is, worse } in news.unwrap_or_default() {
-        let (was, is) = (was.as_str(), is.as_str());
-        if worse {
-            tracing::warn!(target: "security", event = "measure_regressed", measure, was, is);
-        } else {
-            tracing::info!(target: "security", event = "measure_fixed", measure, was, is);
-        }
-    }
-    let count = |wanted| report.measures.iter().filter(|measure| measure.verdict == wanted).count();
-    tracing::info!(
-        target: "security",
-        event = "audit_finished",
-        environment = report.run.environment,
-        passed = count(::audit::Verdict::Pass),
-        failed = count(::audit::Verdict::Fail),
-        not_proven = count(::audit::Verdict::NotProven),
-    );
-}
-
-/// Runs work on a thread of its own with a runtime of its own, at low priority. A panic is an error in words.
-async fn apart<T, W>(work: impl FnOnce() -> W + Send + 'static) -> Result<T, String>
-where
-    T: Send + 'static,
-    W: Future<Output = Result<T, String>>,
-{
-    let (told, heard) = tokio::sync::oneshot::channel();
-    let run = move || {
-        lower_priority();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let outcome = match runtime {
-            Ok(runtime) => {
-                let outcome = runtime.block_on(work());
-                // Dropped, it would wait for work that blocks and that nobody can end, a git on a folder that hangs: the
-                // outcome would never be told, and no audit would run again.
-                runtime.shutdown_background();
-                outcome
-            }
-            Err(error) => Err(format!("no runtime: {error}")),
-        };
-        let _ = told.send(outcome);
-    };
-    std::thread::Builder::new().name("audit".to_owned()).spawn(run).map_err(|error| error.to_string())?;
-    // A thread that panicked lets go of its end without a word; the panic itself is in the log.
-    heard.await.unwrap_or_else(|_| Err("it panicked".to_owned()))
-}
-
-/// Linux schedules by thread: this thread alone gets nicer.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(%error, "the audit keeps the normal priority");
-    }
-}
-
-/// So long, and up to as long again.
-fn with_chance(least: Duration) -> Duration {
-    let [byte] = clock::fresh::<1>().unwrap_or_default();
-    least + least * u32::from(byte) / 255
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::serving::shutdown;
     use super::*;
-
-    #[tokio::test]
-    async fn what_goes_wrong_apart_is_told_in_words() {
-        assert_eq!(apart(|| async { Ok::<_, String>(7) }).await, Ok(7));
-        assert_eq!(apart(|| async { Err::<(), _>("no".to_owned()) }).await, Err("no".to_owned()));
-        let panicked = apart(|| async { Err::<(), _>(String::from(nothing_there())) }).await;
-        assert_eq!(panicked, Err("it panicked".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn what_hangs_is_left_behind_and_the_outcome_is_told() {
-        // Ends when this test does, and not before.
-        let (_open, never) = std::sync::mpsc::channel::<()>();
-        let outcome = apart(move || async move {
-            let hung = tokio::task::spawn_blocking(move || never.recv());
-            let given_up = tokio::time::timeout(Duration::from_millis(1), hung).await;
-            given_up.map_err(|_| "given up".to_owned()).map(|_| ())
-        });
-        let told = tokio::time::timeout(Duration::from_secs(20), outcome).await;
-        assert_eq!(told, Ok(Err("given up".to_owned())));
-    }
-
-    fn nothing_there() -> &'static str {
-        panic!("as a defect of the auditor would")
-    }
 
     #[tokio::test]
     async fn one_node_takes_a_step_and_a_failed_run_harms_nobody() {
@@ -256,10 +217,38 @@ mod tests {
     }
 
     #[test]
-    fn chance_adds_at_most_as_much_again() {
+    fn chance_adds_at_most_what_it_may() {
         for _ in 0..100 {
-            let after = with_chance(Duration::from_secs(10));
+            let after = Pause::doubled(Duration::from_secs(10)).drawn();
             assert!((10..=20).contains(&after.as_secs()), "{after:?}");
+            let after = Pause::of_step(6 * 3_600).drawn();
+            assert!((21_600..=21_900).contains(&after.as_secs()), "{after:?}");
+            let after = Pause::of_step(60).drawn();
+            assert!((60..=66).contains(&after.as_secs()), "{after:?}");
         }
+        assert_eq!(Pause::NONE.drawn(), Duration::ZERO);
+        assert!(step("--schedule", Span::parse("59s").unwrap()).is_err_and(|why| why.contains("--schedule")));
+        assert_eq!(step("--schedule", Span::parse("1m").unwrap()), Ok(60));
+    }
+
+    #[tokio::test]
+    async fn a_step_begins_a_pause_after_the_one_before_it_and_the_end_waits_for_none() {
+        let least = Duration::from_millis(20);
+        let mut steps = Steps::after(Pause::NONE, Pause { least, chance: Duration::ZERO });
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            steps.next().await;
+            times.push(Instant::now());
+        }
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= least), "{times:?}");
+
+        let (sender, shutdown) = shutdown();
+        assert_eq!(until_the_end(shutdown.clone(), async { 7 }).await, Some(7));
+        let work = async {
+            sender.begin();
+            // Under way when the end begins.
+            std::future::pending::<()>().await;
+        };
+        assert_eq!(until_the_end(shutdown, work).await, None);
     }
 }

@@ -194,6 +194,10 @@ pub async fn start(configuration: &Configuration, plan: Plan) -> Result<Running,
         let environment = configuration.environment.to_string();
         let schedule = Schedule { every, environment, reports, read_again };
         running.run(schedule.follow(shutdown.clone()));
+    } else if every.is_some() {
+        tracing::warn!(
+            "[audit] schedule: there is no store to keep reports in; run `portcullis audit --schedule`"
+        );
     }
     let operations = operations::Operations {
         store,

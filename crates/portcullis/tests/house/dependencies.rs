@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use audit::dependencies::{Known, known};
 use cargo_metadata::Package;
 use cargo_metadata::semver::{Version, VersionReq};
 use serde::Deserialize;
@@ -118,69 +119,20 @@ fn every_dependency_says_what_it_is_for() {
     none(silent.map(|line| format!("Cargo.toml: no purpose beside `{line}`")).collect());
 }
 
-/// An advisory of the RustSec database: a TOML block at the head of a Markdown file.
-#[derive(Deserialize)]
-struct Advisory {
-    advisory: AdvisoryHead,
-    #[serde(default)]
-    versions: Versions,
-}
-
-#[derive(Deserialize)]
-struct AdvisoryHead {
-    id: String,
-    withdrawn: Option<toml::Value>,
-    informational: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Versions {
-    #[serde(default)]
-    patched: Vec<String>,
-    #[serde(default)]
-    unaffected: Vec<String>,
-}
-
-impl Advisory {
-    fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
-        let block = text.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
-        let block = block.unwrap_or_else(|| panic!("{}: no TOML block", path.display()));
-        toml::from_str(block).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-
-    fn concerns(&self, version: &Version) -> bool {
-        let free = self.versions.patched.iter().chain(&self.versions.unaffected);
-        let mut free =
-            free.map(|text| VersionReq::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")));
-        self.advisory.withdrawn.is_none() && !free.any(|free| free.matches(version))
-    }
-}
-
-/// What the database says of these packages: (vulnerabilities, notes such as "unmaintained").
+/// What the database says of these packages, read by the auditor: (vulnerabilities, notes such as "unmaintained").
 fn advisories<'a>(
     database: &Path,
     packages: impl Iterator<Item = (&'a str, &'a Version)>,
     ignored: &[Ignored],
 ) -> (Vec<String>, Vec<String>) {
-    let folder = database.join("crates");
-    assert!(folder.is_dir(), "ADVISORY_DB={}: no folder `crates` in it", database.display());
+    let packages = packages.map(|(name, version)| (name, version.to_string()));
+    let known = known(database, packages).unwrap_or_else(|error| panic!("ADVISORY_DB: {error}"));
+    let is_ignored = |id: &str| ignored.iter().any(|ignored| ignored.id == id && !ignored.reason.is_empty());
     let (mut grave, mut notes) = (Vec::new(), Vec::new());
-    for (name, version) in packages {
-        let Ok(files) = std::fs::read_dir(folder.join(name)) else { continue };
-        let files = files.filter_map(Result::ok).map(|file| file.path());
-        for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
-            let found = Advisory::read(&path);
-            let id = &found.advisory.id;
-            if !found.concerns(version)
-                || ignored.iter().any(|known| known.id == *id && !known.reason.is_empty())
-            {
-                continue;
-            }
-            match &found.advisory.informational {
-                Some(kind) => notes.push(format!("{name} {version}: {id} ({kind})")),
-                None => grave.push(format!("{name} {version}: {id}")),
-            }
+    for Known { package, id, note } in known.into_iter().filter(|known| !is_ignored(&known.id)) {
+        match note {
+            Some(kind) => notes.push(format!("{package}: {id} ({kind})")),
+            None => grave.push(format!("{package}: {id}")),
         }
     }
     (grave, notes)
@@ -209,8 +161,9 @@ fn a_planted_advisory_is_found_unless_patched_withdrawn_or_ignored() {
     let write = |file: &str, head: &str, versions: &str| {
         let path = folder.path().join("crates/planted");
         std::fs::create_dir_all(&path).unwrap();
-        let text =
-            format!("```toml\n[advisory]\nid = \"{file}\"\n{head}\n[versions]\n{versions}\n```\n\n# Title\n");
+        let text = format!(
+            "```toml\n[advisory]\nid = \"{file}\"\npackage = \"planted\"\ndate = \"2026-01-01\"\n{head}\n[versions]\n{versions}\n```\n\n# Title\n"
+        );
         std::fs::write(path.join(format!("{file}.md")), text).unwrap();
     };
     write("RUSTSEC-1", "", "patched = [\">= 1.2.0\"]");

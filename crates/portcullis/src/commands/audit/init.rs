@@ -4,10 +4,11 @@
 mod kept;
 
 use crate::command_line::AuditInit;
-use crate::commands::{CommandError, Environment, columns, print, print_json};
+use crate::commands::{CommandError, Environment, columns, complain, print, print_json};
 use crate::config::Configuration;
 use crate::wiring::installation::Installation;
 use audit::document::{Confidence, Proposal, replace};
+use audit::terminal::one_line;
 use audit::{Document, MeasureId};
 use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::Path;
@@ -18,7 +19,7 @@ pub fn run(arguments: &AuditInit, environment: &Environment) -> Result<(), Comma
     let (source, document) = read(arguments)?;
     // Without a configuration there is nothing to know of the lines yet.
     let place = kept::place(&arguments.place);
-    eprintln!("portcullis: {}", Installation::told(&arguments.place));
+    complain(&Installation::told(&arguments.place));
     let document = match configuration(arguments, environment, place.as_deref())? {
         Some(configuration) => document.mapped(&crate::wiring::document::lines(&configuration)?),
         None => document,
@@ -29,7 +30,7 @@ pub fn run(arguments: &AuditInit, environment: &Environment) -> Result<(), Comma
     } else {
         print(&table(&proposals));
         for text in document.gone() {
-            print(&format!("mapped, and no longer in the document: {text}\n"));
+            print(&format!("mapped, and no longer in the document: {}\n", one_line(text)));
         }
     }
     let decided = if arguments.yes {
@@ -78,7 +79,8 @@ pub fn run(arguments: &AuditInit, environment: &Environment) -> Result<(), Comma
             1 => "; 1 stands for none, and its box stays as it is".into(),
             more => format!("; {more} stand for none, and their boxes stay as they are"),
         };
-        print(&format!("\nkept in {}: {mapped} lines stand for measures{none}\n", kept_in.display()));
+        let place = one_line(&kept_in.display().to_string());
+        print(&format!("\nkept in {place}: {mapped} lines stand for measures{none}\n"));
     }
     Ok(())
 }
@@ -122,8 +124,9 @@ fn proposed(proposals: &[Proposal]) -> Vec<Vec<MeasureId>> {
 fn table(proposals: &[Proposal]) -> String {
     let mut rows = vec![["LINE", "MEASURES", "HOW SURE", "BECAUSE OF", "TEXT"].map(str::to_owned).to_vec()];
     for one in proposals {
-        let text: String = one.text.chars().take(60).collect();
-        let text = if text.len() < one.text.len() { format!("{text}…") } else { text };
+        let whole = one_line(&one.text);
+        let text: String = whole.chars().take(60).collect();
+        let text = if text.len() < whole.len() { format!("{text}…") } else { text };
         let because: Vec<&str> =
             one.measures.iter().flat_map(|guess| guess.because.iter().copied()).collect();
         rows.push(vec![one.line.to_string(), ids(one), how_sure(one), because.join(", "), text]);
@@ -160,7 +163,7 @@ fn ask(
     writeln!(output, "\nEnter accepts; else ids such as `A3 A4`, or `none`; `q` keeps nothing.")?;
     let mut decided = Vec::new();
     for (one, proposed) in proposals.iter().zip(proposed(proposals)) {
-        writeln!(output, "\nline {}: {}", one.line, one.text)?;
+        writeln!(output, "\nline {}: {}", one.line, one_line(&one.text))?;
         let chosen = loop {
             write!(output, "  {} ({}) > ", ids(one), how_sure(one))?;
             output.flush()?;
@@ -211,6 +214,19 @@ mod tests {
         assert!(said.contains("no measure is called A99"), "{said}");
         assert_eq!(asked("\nq\n").0, None);
         assert_eq!(asked("\n").0, None, "an end is no answer");
+    }
+
+    #[test]
+    fn what_a_stranger_wrote_moves_no_cursor() {
+        let proposals =
+            Document::parse("- [ ] CORS \u{1b}[2J\u{1b}]0;owned\u{7} for the frontend's origin.\n")
+                .proposals();
+        let mut said = Vec::new();
+        ask(&proposals, &mut "\n".as_bytes(), &mut said).unwrap();
+        for said in [table(&proposals), String::from_utf8(said).unwrap()] {
+            assert!(said.contains("CORS \\u{1b}[2J"), "{said}");
+            assert!(!said.contains(['\u{1b}', '\u{7}']), "{said:?}");
+        }
     }
 
     #[test]

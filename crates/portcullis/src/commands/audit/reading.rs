@@ -1,7 +1,8 @@
 //! Reports that were kept and are read again: none whose signature is broken, and boxes by none that nobody signed.
 
-use super::super::CommandError;
+use super::super::{CommandError, complain};
 use ::audit::Report;
+use ::audit::terminal::one_line;
 use ::audit::verify::{Believed, Disbelieved, read};
 use std::path::Path;
 
@@ -39,7 +40,7 @@ impl Reading {
     /// Says on standard error what is to be said, and gives it to be said in the report as well.
     pub fn notes(self) -> Vec<String> {
         for note in &self.notes {
-            eprintln!("portcullis: note: {note}");
+            complain(&format!("note: {note}"));
         }
         self.notes
     }
@@ -49,7 +50,7 @@ impl Reading {
         let bytes = std::fs::read(file).map_err(|error| CommandError::usage(format!("{shown}: {error}")))?;
         let believed = read(bytes).map_err(|why| {
             CommandError::usage(match why {
-                Disbelieved::NoReport(why) => format!("{shown}: {why}"),
+                Disbelieved::NoReport(why) => format!("{shown}: {}", one_line(&why)),
                 Disbelieved::Signature(why) => {
                     format!("{shown} is not to be believed: {why}; see portcullis verify {shown}")
                 }

@@ -2,6 +2,7 @@
 //! its backend probably listens.
 
 use ::audit::dependencies::{Ecosystem, Manifests, Repository, Tree, coverage, unlocked};
+use ::audit::terminal::one_line;
 use ::audit::{Document, MeasureId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -125,7 +126,10 @@ impl Found {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, what: &str, value: &str| writeln!(f, "{what:<12} {value}");
+        let line = |f: &mut fmt::Formatter<'_>, what: &str, value: &str| {
+            // Names that somebody gave to files and folders.
+            writeln!(f, "{what:<12} {}", one_line(value))
+        };
         line(
             f,
             "openapi",

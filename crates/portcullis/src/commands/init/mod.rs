@@ -6,6 +6,7 @@ mod templates;
 
 use super::{CommandError, print, print_json};
 use crate::command_line::Init;
+use ::audit::terminal::{one_line, printable};
 use found::Found;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -89,7 +90,8 @@ pub fn run(arguments: &Init) -> Result<(), CommandError> {
     for (planned, state) in &states {
         print(&format!("{:<12} {}{}\n", state.as_str(), planned.path, left_to_do(planned, *state)));
         if arguments.dry_run && !matches!(state, State::Unchanged | State::Covered) {
-            let indented = planned.text.lines().map(|line| format!("    {line}").trim_end().to_owned());
+            let lines = planned.text.lines().map(printable);
+            let indented = lines.map(|line| format!("    {line}").trim_end().to_owned());
             print(&format!("{}\n", indented.collect::<Vec<_>>().join("\n")));
         }
     }
@@ -100,7 +102,7 @@ pub fn run(arguments: &Init) -> Result<(), CommandError> {
     if !arguments.dry_run {
         after.print();
     }
-    print(&format!("\nnext: {}\n", next(&found)));
+    print(&format!("\nnext: {}\n", one_line(&next(&found))));
     Ok(())
 }
 
@@ -227,7 +229,7 @@ impl After {
 
     fn print(&self) {
         for gap in &self.gaps {
-            print(&format!("not covered  {gap}\n"));
+            print(&format!("not covered  {}\n", one_line(gap)));
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn configuration(found: &Found) -> String {
     }
     text.push_str("\n[operations]\nlisten = \"127.0.0.1:4402\"\n\n[audit]\n");
     // Nothing is commented out behind the last key: what is added to the file begins a table there.
-    text.push_str("# advisories = \"../advisory-db\"             # a copy of the RustSec database, of OSV's files, or of both\n");
+    text.push_str("# advisories = \"../advisory-db\"             # or https://github.com/rustsec/advisory-db, which is fetched\n");
     match &found.document {
         Some((file, _)) => text.push_str(&format!("document = {}\n", quoted(file))),
         None => text.push_str("# document = \"docs/security-measures.md\"    # a Markdown checklist\n"),

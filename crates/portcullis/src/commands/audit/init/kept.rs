@@ -2,7 +2,7 @@
 
 use crate::command_line::Where;
 use crate::commands::CommandError;
-use crate::config::raw;
+use crate::config::{in_its_words, raw};
 use audit::MeasureId;
 use std::path::{Component, Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
@@ -33,7 +33,7 @@ pub fn edited(
     let in_file = |error: String| CommandError::usage(format!("{}: {error}", file.display()));
     let text = with_lines(&source, &relative(file, document), lines).map_err(in_file)?;
     // What comes out must be a configuration, whatever the file looked like.
-    toml::from_str::<raw::File>(&text).map_err(|error| in_file(error.to_string()))?;
+    toml::from_str::<raw::File>(&text).map_err(|error| in_file(in_its_words(&error)))?;
     Ok(text)
 }
 
