@@ -1,10 +1,10 @@
-//! The report, and the forms it is printed in ([`Form`]).
+//! The report, and the formats it is printed in ([`Format`]).
 
 pub(crate) mod asvs;
 pub mod badge;
 pub mod difference;
 mod drift;
-mod form;
+mod format;
 pub mod html;
 pub mod json;
 pub mod junit;
@@ -25,7 +25,7 @@ mod waiver;
 
 pub use asvs::{Answered, Asvs};
 pub use drift::{Change, Drift};
-pub use form::{Form, Rendering, render};
+pub use format::{Format, Rendering, render};
 pub use matrix::{Cell, Matrix, Row};
 pub use waiver::Waiver;
 
@@ -306,31 +306,7 @@ mod tests {
     use super::*;
 
     fn report(verdicts: &[(MeasureId, Verdict)]) -> Report {
-        Report {
-            schema: SCHEMA,
-            run: Run {
-                started: rfc3339(0),
-                started_at: 0,
-                environment: "development".into(),
-                vantages: Vec::new(),
-                target: "http://t".into(),
-                issuer: "http://i/".into(),
-                version: "0".into(),
-                id: "x".into(),
-                ..Run::default()
-            },
-            measures: verdicts
-                .iter()
-                .map(|(id, verdict)| Measure {
-                    id: *id,
-                    line: id.sentence().into(),
-                    verdict: *verdict,
-                    claims: vec![Claim::pass("a_claim", Vec::new()).but(*verdict)],
-                    value: None,
-                })
-                .collect(),
-            ..Report::default()
-        }
+        sample::of("development", 0, verdicts)
     }
 
     #[test]

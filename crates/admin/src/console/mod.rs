@@ -10,9 +10,11 @@
 //! auditor's own hand.
 
 pub mod board;
+mod doors;
 pub mod entry;
 mod http;
 mod pages;
 
 pub use board::Board;
-pub use http::{Boards, Console, Doors, People, Setting, SignIn};
+pub use doors::{Boards, Doors, People, Setting, SignIn};
+pub use http::Console;

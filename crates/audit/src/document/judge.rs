@@ -218,19 +218,8 @@ mod tests {
     use super::*;
     use crate::MeasureId::{A1, A4, A5, A6, A7, A8, N1};
     use crate::VALID_FOR;
-    use crate::report::{Claim, Run, Waiver};
-
-    fn report(environment: &str, started_at: i64, verdicts: &[(MeasureId, Verdict)]) -> Report {
-        let measures = verdicts.iter().map(|(id, verdict)| Measure {
-            id: *id,
-            line: String::new(),
-            verdict: *verdict,
-            claims: vec![Claim::pass("a_claim", Vec::new()).but(*verdict)],
-            value: None,
-        });
-        let run = Run { environment: environment.into(), started_at, ..Run::default() };
-        Report { run, measures: measures.collect(), ..Report::default() }
-    }
+    use crate::report::Waiver;
+    use crate::report::sample::of as report;
 
     fn one(text: &str, report: &Report, with: &[Report], now: i64) -> (Standing, String) {
         let document = Document::parse(text);

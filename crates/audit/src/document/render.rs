@@ -205,19 +205,15 @@ fn numberless(words: &str) -> String {
 mod tests {
     use super::*;
     use crate::Verdict;
-    use crate::report::{Claim, Measure, Run};
+    use crate::report::sample;
     use proptest::prelude::*;
 
     fn report(started_at: i64) -> Report {
-        let measures = MeasureId::ALL.into_iter().enumerate().map(|(at, id)| Measure {
-            id,
-            line: id.sentence().into(),
-            verdict: if at % 2 == 0 { Verdict::Pass } else { Verdict::NotProven },
-            claims: vec![Claim::pass("a_claim", Vec::new())],
-            value: None,
+        let verdicts = MeasureId::ALL.into_iter().enumerate().map(|(at, id)| {
+            let verdict = if at % 2 == 0 { Verdict::Pass } else { Verdict::NotProven };
+            (id, verdict)
         });
-        let run = Run { environment: "development".into(), started_at, ..Run::default() };
-        Report { run, measures: measures.collect(), ..Report::default() }
+        sample::of("development", started_at, &verdicts.collect::<Vec<_>>())
     }
 
     /// The text without what is ours: evidence, and the character of each box.
@@ -305,14 +301,7 @@ mod tests {
 
     /// A report of these measures alone.
     fn partly(day: i64, verdicts: &[(MeasureId, Verdict)]) -> Report {
-        let mut partly = report(day * 86_400);
-        partly.measures.retain(|measure| verdicts.iter().any(|(id, _)| *id == measure.id));
-        for measure in &mut partly.measures {
-            let verdict = verdicts.iter().find(|(id, _)| *id == measure.id).unwrap().1;
-            measure.verdict = verdict;
-            measure.claims = vec![Claim::pass("a_claim", Vec::new()).but(verdict)];
-        }
-        partly
+        sample::of("development", day * 86_400, verdicts)
     }
 
     #[test]

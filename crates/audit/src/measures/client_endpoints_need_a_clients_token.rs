@@ -4,7 +4,6 @@
 use crate::config::{Access, Caller};
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
-use crate::measures::no_endpoint_without_oauth::FORGED;
 use crate::measures::refusal;
 use crate::report::Claim;
 use crate::verdict::Verdict;
@@ -64,17 +63,8 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         &rows(&[Attempt::NoToken]),
         "give the endpoint client-credentials scopes in OpenAPI's security, or a [[gateway.route]]",
     ));
-    claims.push(refusal::claim(
-        "forged_tokens_are_refused",
-        &rows(&FORGED),
-        "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
-    ));
-    // That an expired one is refused is A10's, for every endpoint: only a later run can see it.
-    claims.push(refusal::claim(
-        "tokens_for_another_audience_are_refused",
-        &rows(&[Attempt::WrongAudience]),
-        "compare aud with gateway.audience",
-    ));
+    claims.push(refusal::forged(rows));
+    claims.push(refusal::another_audience(rows));
     claims.push(refusal::claim(
         "a_users_token_is_refused",
         &rows(&[Attempt::WrongCaller]),

@@ -7,21 +7,8 @@ use crate::measures::refusal;
 use crate::report::Claim;
 use crate::world::World;
 use crate::world::detours::Detour;
-use crate::world::forge::Forgery;
 use crate::world::inventory::Endpoint;
 use crate::world::matrix::Attempt;
-
-/// Every forgery.
-pub(crate) const FORGED: [Attempt; 8] = [
-    Attempt::Forged(Forgery::Garbage),
-    Attempt::Forged(Forgery::FlippedSignature),
-    Attempt::Forged(Forgery::AlgorithmNone),
-    Attempt::Forged(Forgery::PublicKeyAsSecret),
-    Attempt::Forged(Forgery::StrangersKey),
-    Attempt::Forged(Forgery::UnknownKey),
-    Attempt::Forged(Forgery::EmbeddedKey),
-    Attempt::Forged(Forgery::OtherIssuer),
-];
 
 /// What it can claim.
 pub(crate) const CLAIMS: &[Claimed] = &[
@@ -64,16 +51,8 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         &rows(&[Attempt::NoToken]),
         "give the endpoint scopes in OpenAPI's security, or a [[gateway.route]]",
     ));
-    claims.push(refusal::claim(
-        "forged_tokens_are_refused",
-        &rows(&FORGED),
-        "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
-    ));
-    claims.push(refusal::claim(
-        "tokens_for_another_audience_are_refused",
-        &rows(&[Attempt::WrongAudience]),
-        "compare aud with gateway.audience",
-    ));
+    claims.push(refusal::forged(rows));
+    claims.push(refusal::another_audience(rows));
     let detours: Vec<Attempt> = Detour::ALL.into_iter().map(Attempt::Detour).collect();
     claims.push(refusal::claim(
         "a_path_written_otherwise_is_refused",

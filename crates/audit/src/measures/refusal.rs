@@ -10,6 +10,7 @@ use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
 use crate::report::Claim;
 use crate::verdict::Verdict;
+use crate::world::forge::Forgery;
 use crate::world::http::Answer;
 use crate::world::inventory::{Endpoint, Inventory};
 use crate::world::matrix::{Attempt, Cell, Matrix, let_in};
@@ -25,6 +26,18 @@ pub(crate) const BACKEND: Claimed = claimed(
     &["V8.3.1"],
     &[288, 306],
 );
+
+/// Every forgery.
+const FORGED: [Attempt; 8] = [
+    Attempt::Forged(Forgery::Garbage),
+    Attempt::Forged(Forgery::FlippedSignature),
+    Attempt::Forged(Forgery::AlgorithmNone),
+    Attempt::Forged(Forgery::PublicKeyAsSecret),
+    Attempt::Forged(Forgery::StrangersKey),
+    Attempt::Forged(Forgery::UnknownKey),
+    Attempt::Forged(Forgery::EmbeddedKey),
+    Attempt::Forged(Forgery::OtherIssuer),
+];
 
 /// How many kinds of attempts are named in one sentence.
 const KINDS: usize = 8;
@@ -183,6 +196,25 @@ pub(crate) fn claim(id: &str, rows: &[Row<'_>], remedy: &str) -> Claim {
         return Claim::pass(id, vec![evidence]).but(Verdict::NotApplicable);
     }
     Claim::pass(id, evidence)
+}
+
+/// The claim on every forgery, by the rows of a measure's endpoints.
+pub(crate) fn forged<'a>(rows: impl Fn(&[Attempt]) -> Vec<Row<'a>>) -> Claim {
+    claim(
+        "forged_tokens_are_refused",
+        &rows(&FORGED),
+        "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
+    )
+}
+
+/// The same on tokens that were made for another audience. That an expired one is refused is A10's, for every endpoint: only
+/// a later run can see it.
+pub(crate) fn another_audience<'a>(rows: impl Fn(&[Attempt]) -> Vec<Row<'a>>) -> Claim {
+    claim(
+        "tokens_for_another_audience_are_refused",
+        &rows(&[Attempt::WrongAudience]),
+        "compare aud with gateway.audience",
+    )
 }
 
 fn gap(why: &str, names: &[String]) -> Evidence {

@@ -6,7 +6,6 @@ use secrecy::ExposeSecret as _;
 use crate::config::{Caller, Mode};
 use crate::evidence::Evidence;
 use crate::measures::claimed::{Claimed, claimed};
-use crate::measures::no_endpoint_without_oauth::FORGED;
 use crate::measures::refusal;
 use crate::report::Claim;
 use crate::verdict::Verdict;
@@ -68,11 +67,7 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         &rows(&[Attempt::NoToken]),
         "give the endpoint users' scopes in OpenAPI's security, or a [[gateway.route]]",
     ));
-    claims.push(refusal::claim(
-        "forged_tokens_are_refused",
-        &rows(&FORGED),
-        "verify the signature with the issuer's asymmetric keys and a fixed list of algorithms",
-    ));
+    claims.push(refusal::forged(rows));
     claims.push(refusal::claim(
         "a_clients_token_is_refused",
         &rows(&[Attempt::WrongCaller]),

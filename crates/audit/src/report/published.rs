@@ -1,4 +1,4 @@
-//! The forms are read by those who published them: the schemas of SARIF, JUnit and OSCAL, Prometheus's own reader, and
+//! The formats are read by those who published them: the schemas of SARIF, JUnit and OSCAL, Prometheus's own reader, and
 //! docs/report.schema.json.
 
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::report::html::Sharing;
-use crate::report::{Form, Rendering, Report, render, sample};
+use crate::report::{Format, Rendering, Report, render, sample};
 
 const SCRIPT: &str = include_str!("../../../../tests/ecosystem/reports.py");
 
-/// Writes the report in every form that somebody has a schema of, and lets those read it.
+/// Writes the report in every format that somebody has a schema of, and lets those read it.
 async fn read(report: &Report, earlier: Option<&Report>) -> testkit::process::Output {
     let folder = tempfile::tempdir().unwrap();
     let with = Rendering { now: sample::STARTED, earlier, ..Rendering::default() };
-    for (name, form) in [
-        ("report.json", Form::Json),
-        ("report.sarif", Form::Sarif),
-        ("report.xml", Form::Junit),
-        ("report.oscal.json", Form::Oscal),
-        ("report.prom", Form::Prometheus),
+    for (name, format) in [
+        ("report.json", Format::Json),
+        ("report.sarif", Format::Sarif),
+        ("report.xml", Format::Junit),
+        ("report.oscal.json", Format::Oscal),
+        ("report.prom", Format::Prometheus),
     ] {
-        std::fs::write(folder.path().join(name), render(form, report, &with)).unwrap();
+        std::fs::write(folder.path().join(name), render(format, report, &with)).unwrap();
     }
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/report.schema.json");
     let packages = testkit::ecosystem::node_modules();
@@ -64,7 +64,7 @@ async fn the_page_is_read_by_everybody() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.html");
         let with = Rendering { now: sample::STARTED, history: &history, sharing, ..Rendering::default() };
-        std::fs::write(&file, render(Form::Html, &sample::report(), &with)).unwrap();
+        std::fs::write(&file, render(Format::Html, &sample::report(), &with)).unwrap();
         let asked = serde_json::json!({
             "page": file,
             "axe": testkit::ecosystem::package_file("axe-core", "axe.min.js"),

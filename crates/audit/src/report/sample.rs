@@ -1,4 +1,4 @@
-//! A report with something of everything, for the tests of the forms.
+//! A report with something of everything, for the tests of the formats.
 
 use crate::evidence::Evidence;
 use crate::measures::MeasureId;
@@ -29,6 +29,24 @@ fn measure(id: MeasureId, line: &str, claims: Vec<Claim>) -> Measure {
 
 fn cell(status: Option<u16>, verdict: Verdict) -> Cell {
     Cell { status, verdict }
+}
+
+/// A run that found these verdicts: a measure each, of one claim.
+pub(crate) fn of(environment: &str, started_at: i64, verdicts: &[(MeasureId, Verdict)]) -> Report {
+    let measures = verdicts.iter().map(|(id, verdict)| {
+        measure(*id, id.sentence(), vec![Claim::pass("a_claim", Vec::new()).but(*verdict)])
+    });
+    let run = Run {
+        started: rfc3339(started_at),
+        started_at,
+        environment: environment.into(),
+        target: "http://t".into(),
+        issuer: "http://i/".into(),
+        version: "0".into(),
+        id: "x".into(),
+        ..Run::default()
+    };
+    Report { schema: SCHEMA, run, measures: measures.collect(), ..Report::default() }
 }
 
 /// Something of everything.

@@ -1,4 +1,4 @@
-//! What every form of the report shows alike: the word, the mark and the class of a verdict, ages, and counts.
+//! What every format of the report shows alike: the word, the mark and the class of a verdict, ages, and counts.
 
 use crate::measures::{MeasureId, claimed};
 use crate::report::{Claim, Measure, Report};

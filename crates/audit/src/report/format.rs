@@ -1,13 +1,13 @@
-//! The forms of the report by name, and what each may want to know beside the report.
+//! The formats of the report by name, and what each may want to know beside the report.
 
 use crate::document::Document;
 use crate::report::html::Sharing;
 use crate::report::sarif::Anchors;
 use crate::report::{Report, badge, difference, html, json, junit, markdown, oscal, prometheus, sarif, text};
 
-/// A form of the report.
+/// A format of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum Format {
     /// For people at a terminal.
     Text,
     /// The team's document, boxes by evidence; without one, the run on one page.
@@ -30,7 +30,7 @@ pub enum Form {
     Badge,
 }
 
-impl Form {
+impl Format {
     /// All of them.
     pub const ALL: [Self; 10] = [
         Self::Text,
@@ -65,7 +65,7 @@ impl Form {
     /// By its name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|form| form.as_str() == name)
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
     }
 
     /// By the name of the file that it is written to: the longest ending that fits. `.json` is the report itself.
@@ -85,11 +85,11 @@ impl Form {
             (".svg", Self::Badge),
             (".txt", Self::Text),
         ];
-        endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, form)| form)
+        endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, format)| format)
     }
 }
 
-/// What a form may want to know beside the report; everything may be missing.
+/// What a format may want to know beside the report; everything may be missing.
 #[derive(Clone, Debug, Default)]
 pub struct Rendering<'a> {
     /// Unix seconds: ages are counted to it.
@@ -112,20 +112,20 @@ pub struct Rendering<'a> {
     pub coloured: bool,
 }
 
-/// The report in a form.
+/// The report in a format.
 #[must_use]
-pub fn render(form: Form, report: &Report, with: &Rendering<'_>) -> String {
-    match form {
-        Form::Text => text::render(report, with.document, with.coloured),
-        Form::Markdown => markdown::render_at(with.document, report, with.with, with.now),
-        Form::Difference => difference::render(report, with.earlier),
-        Form::Json => with.bytes.map_or_else(|| json::render(report), str::to_owned),
-        Form::Sarif => sarif::render(report, with.earlier, &with.anchors),
-        Form::Junit => junit::render(report),
-        Form::Html => html::render(report, with),
-        Form::Oscal => oscal::render(report),
-        Form::Prometheus => prometheus::render(report),
-        Form::Badge => badge::render(report, with.now),
+pub fn render(format: Format, report: &Report, with: &Rendering<'_>) -> String {
+    match format {
+        Format::Text => text::render(report, with.document, with.coloured),
+        Format::Markdown => markdown::render_at(with.document, report, with.with, with.now),
+        Format::Difference => difference::render(report, with.earlier),
+        Format::Json => with.bytes.map_or_else(|| json::render(report), str::to_owned),
+        Format::Sarif => sarif::render(report, with.earlier, &with.anchors),
+        Format::Junit => junit::render(report),
+        Format::Html => html::render(report, with),
+        Format::Oscal => oscal::render(report),
+        Format::Prometheus => prometheus::render(report),
+        Format::Badge => badge::render(report, with.now),
     }
 }
 
@@ -134,23 +134,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_says_its_form_by_its_name() {
-        for (name, form) in [
-            ("report.json", Some(Form::Json)),
-            ("a/b/report.oscal.json", Some(Form::Oscal)),
-            ("report.sarif", Some(Form::Sarif)),
-            ("REPORT.SARIF.JSON", Some(Form::Sarif)),
-            ("report.xml", Some(Form::Junit)),
-            ("badge.svg", Some(Form::Badge)),
-            ("comment.difference.md", Some(Form::Difference)),
-            ("summary.md", Some(Form::Markdown)),
+    fn a_file_says_its_format_by_its_name() {
+        for (name, format) in [
+            ("report.json", Some(Format::Json)),
+            ("a/b/report.oscal.json", Some(Format::Oscal)),
+            ("report.sarif", Some(Format::Sarif)),
+            ("REPORT.SARIF.JSON", Some(Format::Sarif)),
+            ("report.xml", Some(Format::Junit)),
+            ("badge.svg", Some(Format::Badge)),
+            ("comment.difference.md", Some(Format::Difference)),
+            ("summary.md", Some(Format::Markdown)),
             ("report.pdf", None),
             ("report", None),
         ] {
-            assert_eq!(Form::of_file(name), form, "{name}");
+            assert_eq!(Format::of_file(name), format, "{name}");
         }
-        for form in Form::ALL {
-            assert_eq!(Form::parse(form.as_str()), Some(form));
+        for format in Format::ALL {
+            assert_eq!(Format::parse(format.as_str()), Some(format));
         }
     }
 }

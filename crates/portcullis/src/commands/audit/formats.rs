@@ -1,44 +1,46 @@
-//! The forms in which a report leaves: one on standard output, and one for each `--output`.
+//! The formats in which a report leaves: one on standard output, and one for each `--output`.
 
 use super::super::{CommandError, print};
-use crate::command_line::{Audit, Format};
+use crate::command_line::{self, Audit};
 use crate::config::Configuration;
 use ::audit::report::html::Sharing;
 use ::audit::report::sarif::{Anchors, Source};
-use ::audit::report::{Form, Rendering, render};
+use ::audit::report::{Format, Rendering, render};
 use ::audit::state::State;
 use ::audit::{Document, Report};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// What is asked for, known before anything is looked at.
-pub struct Forms {
-    printed: Form,
-    files: Vec<(Form, PathBuf)>,
+pub struct Formats {
+    printed: Format,
+    files: Vec<(Format, PathBuf)>,
     sharing: Sharing,
 }
 
-impl Forms {
+impl Formats {
     /// By `--format`, `--output`, `--public`, and what they leave open.
     pub fn of(arguments: &Audit) -> Result<Self, CommandError> {
         let printed = match (arguments.format, arguments.place.json, &arguments.document) {
-            (Some(format), _, _) => form(format),
-            (None, true, _) => Form::Json,
-            (None, false, Some(_)) => Form::Markdown,
-            (None, false, None) => Form::Text,
+            (Some(format), _, _) => format.into(),
+            (None, true, _) => Format::Json,
+            (None, false, Some(_)) => Format::Markdown,
+            (None, false, None) => Format::Text,
         };
         let files = arguments.output.iter().map(|written| output(written)).collect::<Result<Vec<_>, _>>()?;
         // An audit takes its time: what cannot be written afterwards is found out before.
         for (_, file) in &files {
             writable(file)?;
         }
-        let asked = arguments.format.map(form).into_iter().chain(files.iter().map(|(form, _)| *form));
+        let asked =
+            arguments.format.map(Format::from).into_iter().chain(files.iter().map(|(format, _)| *format));
         if arguments.public
-            && let Some(form) = asked.into_iter().find(|form| !matches!(form, Form::Html | Form::Badge))
+            && let Some(format) =
+                asked.into_iter().find(|format| !matches!(format, Format::Html | Format::Badge))
         {
             return Err(CommandError::usage(format!(
                 "--public: only the HTML page and the badge can be for strangers; {} shows everything",
-                form.as_str()
+                format.as_str()
             )));
         }
         let sharing = if arguments.public { Sharing::Public } else { Sharing::Internal };
@@ -48,8 +50,8 @@ impl Forms {
     /// Whether an earlier report is worth reading.
     fn want_history(&self) -> bool {
         std::iter::once(self.printed)
-            .chain(self.files.iter().map(|(form, _)| *form))
-            .any(|form| form == Form::Html)
+            .chain(self.files.iter().map(|(format, _)| *format))
+            .any(|format| format == Format::Html)
     }
 
     /// Prints the one and writes the others: all that can be written, whatever cannot.
@@ -69,7 +71,8 @@ impl Forms {
             sharing: self.sharing,
             coloured: false,
         };
-        let written = self.files.iter().map(|(form, file)| write(file, &render(*form, report, &rendering)));
+        let written =
+            self.files.iter().map(|(format, file)| write(file, &render(*format, report, &rendering)));
         let refused: Vec<String> = written.filter_map(Result::err).map(|error| error.message).collect();
         let coloured = std::io::stdout().is_terminal();
         print(&render(self.printed, report, &Rendering { coloured, ..rendering }));
@@ -77,7 +80,7 @@ impl Forms {
     }
 }
 
-/// What the forms may want to know beside the report.
+/// What the formats may want to know beside the report.
 pub struct Beside<'a> {
     pub now: i64,
     pub document: Option<&'a Document>,
@@ -89,33 +92,35 @@ pub struct Beside<'a> {
     pub state: Option<PathBuf>,
 }
 
-fn form(format: Format) -> Form {
-    match format {
-        Format::Text => Form::Text,
-        Format::Markdown => Form::Markdown,
-        Format::Difference => Form::Difference,
-        Format::Json => Form::Json,
-        Format::Sarif => Form::Sarif,
-        Format::Junit => Form::Junit,
-        Format::Html => Form::Html,
-        Format::Oscal => Form::Oscal,
-        Format::Prometheus => Form::Prometheus,
-        Format::Badge => Form::Badge,
+impl From<command_line::Format> for Format {
+    fn from(named: command_line::Format) -> Self {
+        match named {
+            command_line::Format::Text => Self::Text,
+            command_line::Format::Markdown => Self::Markdown,
+            command_line::Format::Difference => Self::Difference,
+            command_line::Format::Json => Self::Json,
+            command_line::Format::Sarif => Self::Sarif,
+            command_line::Format::Junit => Self::Junit,
+            command_line::Format::Html => Self::Html,
+            command_line::Format::Oscal => Self::Oscal,
+            command_line::Format::Prometheus => Self::Prometheus,
+            command_line::Format::Badge => Self::Badge,
+        }
     }
 }
 
-/// `FORMAT=FILE`, or a file whose name says its form.
-fn output(written: &str) -> Result<(Form, PathBuf), CommandError> {
+/// `FORMAT=FILE`, or a file whose name says its format.
+fn output(written: &str) -> Result<(Format, PathBuf), CommandError> {
     if let Some((name, file)) = written.split_once('=')
-        && let Some(form) = Form::parse(name)
+        && let Some(format) = Format::parse(name)
         && !file.is_empty()
     {
-        return Ok((form, file.into()));
+        return Ok((format, file.into()));
     }
-    Form::of_file(written).map(|form| (form, written.into())).ok_or_else(|| {
+    Format::of_file(written).map(|format| (format, written.into())).ok_or_else(|| {
         CommandError::usage(format!(
-            "--output {written}: its name does not say in which form; write FORMAT=FILE ({})",
-            Form::ALL.map(Form::as_str).join(", ")
+            "--output {written}: its name does not say in which format; write FORMAT=FILE ({})",
+            Format::ALL.map(Format::as_str).join(", ")
         ))
     })
 }
@@ -177,14 +182,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_output_says_its_form_by_name_or_by_word() {
-        for (written, form, file) in [
-            ("report.html", Form::Html, "report.html"),
-            ("junit=out", Form::Junit, "out"),
-            ("oscal=a=b.json", Form::Oscal, "a=b.json"),
-            ("a=b.json", Form::Json, "a=b.json"),
+    fn an_output_says_its_format_by_name_or_by_word() {
+        for (written, format, file) in [
+            ("report.html", Format::Html, "report.html"),
+            ("junit=out", Format::Junit, "out"),
+            ("oscal=a=b.json", Format::Oscal, "a=b.json"),
+            ("a=b.json", Format::Json, "a=b.json"),
         ] {
-            assert_eq!(output(written).unwrap(), (form, PathBuf::from(file)), "{written}");
+            assert_eq!(output(written).unwrap(), (format, PathBuf::from(file)), "{written}");
         }
         for written in ["report.pdf", "pdf=report", "html="] {
             assert!(output(written).unwrap_err().message.contains("FORMAT=FILE"), "{written}");
