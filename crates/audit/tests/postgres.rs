@@ -190,3 +190,39 @@ async fn a1_reads_every_text_json_and_bytea_value() {
     assert_eq!(claim.verdict, Verdict::Fail);
     assert!(claim.evidence[0].what.contains("public.log.body"), "{claim:#?}");
 }
+
+#[tokio::test]
+async fn a1_looks_into_documents_lists_and_rows() {
+    let database = Postgres::shared().fresh_database();
+    let mut connection = connect(&database.url_with_password()).await;
+    sqlx::raw_sql(
+        "CREATE TYPE login AS (email text, passwd text); \
+         CREATE TABLE copies (document jsonb, documents jsonb[], password_history text[], last login)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let config = config(database.url(), &database.password);
+    // MD5, which is no way to keep a password; and what is no password.
+    for (column, value) in [
+        ("document", r#"'{"a": [{"password": "5f4dcc3b5aa765d61d8327deb882cf99"}]}'"#),
+        ("document", r#"'{"body": "{\"password\": \"5f4dcc3b5aa765d61d8327deb882cf99\"}"}'"#),
+        ("documents", r#"ARRAY['{"password": "5f4dcc3b5aa765d61d8327deb882cf99"}'::jsonb]"#),
+        ("password_history", "ARRAY['5f4dcc3b5aa765d61d8327deb882cf99']"),
+        ("last", "ROW('ada@example.com', '5f4dcc3b5aa765d61d8327deb882cf99')"),
+    ] {
+        let sql = format!("DELETE FROM copies; INSERT INTO copies ({column}) VALUES ({value})");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        let report = measure(config.clone(), A1).await;
+        let floor = claim(&report, "every_hash_is_at_owasps_floor");
+        assert_eq!(floor.verdict, Verdict::Fail, "{column}: {floor:#?}");
+        assert!(floor.evidence[0].what.contains(&format!("public.copies.{column}")), "{floor:#?}");
+    }
+    let sound = r#"'{"etag": "5f4dcc3b5aa765d61d8327deb882cf99", "password": null}'"#;
+    let sql = format!("DELETE FROM copies; INSERT INTO copies (document) VALUES ({sound})");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    let report = measure(config, A1).await;
+    for id in ["every_value_was_read", "no_password_is_stored_in_clear"] {
+        assert_eq!(claim(&report, id).verdict, Verdict::Pass, "{:#?}", report.measures[0]);
+    }
+}

@@ -72,7 +72,7 @@ async fn read(connection: &mut PgConnection, needles: &Needles) -> Result<Found,
     let columns = sqlx::query(
         "SELECT n.nspname::text, c.relname::text, a.attname::text, a.atttypid = 'bytea'::regtype, \
                 has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'), \
-                row_security_active(c.oid) \
+                row_security_active(c.oid), t.typcategory IN ('A', 'C') OR t.typname = 'hstore' \
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
               JOIN pg_type t ON t.oid = a.atttypid \
          WHERE c.relkind IN ('r', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped \
@@ -84,8 +84,8 @@ async fn read(connection: &mut PgConnection, needles: &Needles) -> Result<Found,
     for column in columns {
         let (schema, table, name): (String, String, String) =
             (column.try_get(0)?, column.try_get(1)?, column.try_get(2)?);
-        let (binary, readable, row_security): (bool, bool, bool) =
-            (column.try_get(3)?, column.try_get(4)?, column.try_get(5)?);
+        let (binary, readable, row_security, parts): (bool, bool, bool, bool) =
+            (column.try_get(3)?, column.try_get(4)?, column.try_get(5)?, column.try_get(6)?);
         if name.to_lowercase().contains("salt") && !names_a_password(&name) {
             found.salted_tables.insert(format!("{schema}.{table}"));
         }
@@ -94,8 +94,12 @@ async fn read(connection: &mut PgConnection, needles: &Needles) -> Result<Found,
             found.unread.push(format!("{schema}.{table}.{name} ({why})"));
             continue;
         }
-        let value =
-            if binary { quoted(&name) } else { format!("convert_to({}::text, 'UTF8')", quoted(&name)) };
+        let value = match (binary, parts) {
+            (true, _) => quoted(&name),
+            // Arrays, rows and hstore have parts, whose names and ends JSON tells.
+            (false, true) => format!("convert_to(to_json({})::text, 'UTF8')", quoted(&name)),
+            (false, false) => format!("convert_to({}::text, 'UTF8')", quoted(&name)),
+        };
         let sql = format!(
             "SELECT {value} FROM ONLY {}.{} WHERE {} IS NOT NULL",
             quoted(&schema),

@@ -1,9 +1,11 @@
 //! What a stored value looks like: a password hash of a known format and its strength, a bare digest, or clear text.
 //! Floors: OWASP Password Storage Cheat Sheet.
 
+mod json;
+
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::Value;
+use json::Leaf;
 
 /// The shape of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,8 +186,13 @@ pub(crate) struct Seen {
     pub(crate) other: u64,
     /// Hashes whose salt another has too.
     pub(crate) doubled_salts: u64,
-    /// Values that are JSON with a password in clear.
+    /// Values that are JSON, looked into.
+    pub(crate) json: u64,
+    /// Passwords in clear in JSON.
     pub(crate) in_json: u64,
+    /// Passwords as bare digests in JSON, without a member for a salt and with one.
+    pub(crate) bare_in_json: u64,
+    pub(crate) salted_in_json: u64,
     salts: HashSet<String>,
 }
 
@@ -197,6 +204,9 @@ impl Seen {
     pub(crate) fn value(&mut self, value: &[u8]) {
         if value.is_empty() {
             return;
+        }
+        if let Some(leaves) = json::leaves(value, self.named) {
+            return self.leaves(&leaves);
         }
         let salt = match shape(value) {
             Shape::Strong { format, salt } => {
@@ -214,11 +224,6 @@ impl Seen {
             }
             Shape::Other => {
                 self.other += 1;
-                if matches!(value.first(), Some(b'{' | b'['))
-                    && serde_json::from_slice::<Value>(value).is_ok_and(|json| holds_a_password(&json))
-                {
-                    self.in_json += 1;
-                }
                 None
             }
         };
@@ -228,19 +233,26 @@ impl Seen {
             self.doubled_salts += 1;
         }
     }
-}
 
-/// Whether JSON has a member that is a password's by its name and no hash by its value.
-fn holds_a_password(json: &Value) -> bool {
-    match json {
-        Value::Object(members) => members.iter().any(|(name, value)| match value {
-            Value::String(text) if names_a_password(name) => {
-                !text.is_empty() && matches!(shape(text.as_bytes()), Shape::Other | Shape::Bare(_))
+    /// What stands in a value that is JSON.
+    fn leaves(&mut self, leaves: &[Leaf]) {
+        self.json += 1;
+        if leaves.is_empty() {
+            // In a password's own column that is no hash of a known format.
+            self.other += 1;
+        }
+        for leaf in leaves {
+            match leaf {
+                Leaf::Hash(Shape::Strong { format, .. }) => {
+                    self.strong += 1;
+                    *self.formats.entry(format).or_default() += 1;
+                }
+                Leaf::Hash(Shape::Weak { why, .. }) => *self.weak.entry(why.clone()).or_default() += 1,
+                Leaf::Bare { salted: true } => self.salted_in_json += 1,
+                Leaf::Bare { salted: false } => self.bare_in_json += 1,
+                Leaf::Clear | Leaf::Hash(_) => self.in_json += 1,
             }
-            other => holds_a_password(other),
-        }),
-        Value::Array(values) => values.iter().any(holds_a_password),
-        _ => false,
+        }
     }
 }
 
@@ -305,7 +317,21 @@ mod tests {
         let mut seen = Seen::of_column("body");
         seen.value(br#"{"user": {"email": "a@b", "password": "hunter2"}}"#);
         seen.value(br#"{"user": {"password": null, "password_changed_at": "2026"}}"#);
-        assert_eq!(seen.in_json, 1);
+        assert_eq!((seen.in_json, seen.json), (1, 2));
+    }
+
+    #[test]
+    fn hashes_in_json_count_and_their_copies_double_no_salt() {
+        let strong = format!("$argon2id$v=19$m=19456,t=2,p=1${SALT}$aGFzaA");
+        let mut seen = Seen::of_column("password_history");
+        for _ in 0..2 {
+            seen.value(serde_json::json!([strong]).to_string().as_bytes());
+        }
+        assert_eq!((seen.strong, seen.doubled_salts, seen.other), (2, 0, 0));
+        seen.value(br#"["5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "$1$abcdefgh$hash"]"#);
+        assert_eq!((seen.bare_in_json, seen.weak.len()), (1, 1));
+        seen.value(b"{}");
+        assert_eq!(seen.other, 1, "no hash of a known format");
     }
 
     proptest::proptest! {

@@ -1,6 +1,6 @@
 //! A1: no plain password is stored, only hash and salt (OWASP ASVS 5 11.4.2, OWASP Password Storage Cheat Sheet).
-//! Every text and binary value of the store and of `[audit] database` is read; a throw-away user's password is
-//! searched for everywhere.
+//! Every text and binary value of the store and of `[audit] database` is read, and what is JSON or a list is looked into; a
+//! throw-away user's password is searched for everywhere.
 
 use crate::config::Mode;
 use crate::database::{Found, Mark, Scan};
@@ -91,8 +91,9 @@ fn read(scans: &[Scan]) -> Claim {
     for scan in scans {
         match &scan.found {
             Ok(found) => {
+                let json: u64 = found.columns.values().map(|seen| seen.json).sum();
                 evidence.push(Evidence::database(format!(
-                    "{}: {} values in {} text and binary columns",
+                    "{}: {} values in {} text and binary columns, {json} of them JSON that was looked into",
                     scan.name,
                     found.values,
                     found.columns.len()
@@ -126,7 +127,7 @@ fn clear(found: &[(&str, &Found)]) -> Claim {
                 offences.push(Evidence::database(what));
             }
             if seen.in_json > 0 {
-                let what = format!("{name}: {} JSON values of {column} hold a password", seen.in_json);
+                let what = format!("{name}: {} passwords stand in JSON of {column}", seen.in_json);
                 offences.push(Evidence::database(what));
             }
         }
@@ -165,6 +166,16 @@ fn strong(found: &[(&str, &Found)], mode: Mode) -> Claim {
                 } else {
                     offences.push(Evidence::database(format!("{what}, without a salt")));
                 }
+            }
+            if seen.bare_in_json > 0 {
+                let what =
+                    format!("{name}: {} bare digests of passwords in JSON of {column}", seen.bare_in_json);
+                offences.push(Evidence::database(format!("{what}, without a salt")));
+            }
+            if seen.salted_in_json > 0 {
+                let what =
+                    format!("{name}: {} bare digests of passwords in JSON of {column}", seen.salted_in_json);
+                unclear.push(Evidence::database(format!("{what}; a member for a salt stands beside them")));
             }
             for (format, count) in &seen.formats {
                 hashes.push(Evidence::database(format!(
