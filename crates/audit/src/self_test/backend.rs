@@ -1,37 +1,23 @@
-//! A backend with an issuer before it, on loopback, that lacks one defence, or none.
+//! A backend with an issuer before it, on loopback, that lacks one defence, or none: its sockets, and what every answer carries.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::Defect;
-use super::NOW;
+use super::accounts::Accounts;
+use super::certificate::Certificate;
 use crate::world::random_hex;
 
 pub(super) const AUDIENCE: &str = "https://api.example.com";
 pub(super) const CLIENT: (&str, &str) = ("audit", "the auditor's own secret");
 pub(super) const USER: (&str, &str) = ("audit@example.com", "the auditor's own password");
 pub(super) const LIFETIME: i64 = 900;
-const LARGEST: usize = 64 * 1024;
-/// Method, path, scope, whose token.
-const RULES: [(&str, &str, &str, &str); 7] = [
-    ("GET", "/orders", "read:orders", "user"),
-    ("DELETE", "/orders", "write:orders", "user"),
-    ("GET", "/reports", "read:reports", "client"),
-    ("POST", "/reports", "run:reports", "client"),
-    ("GET", "/users/me", "read:current_user", "user"),
-    ("PATCH", "/users/me", "update:current_user", "user"),
-    ("DELETE", "/users/me", "delete:current_user", "user"),
-];
-/// What every login may do.
-const OWN: &str = "read:current_user update:current_user delete:current_user";
+const LARGEST: usize = 256 * 1024;
 /// What the backend says of itself.
 pub(super) const OPENAPI: &str = "
 openapi: 3.0.3
@@ -62,77 +48,104 @@ impl Drop for Backend {
     }
 }
 
-struct Shared {
+pub(super) struct Shared {
     lacks: Option<Defect>,
-    serves: Serves,
-    key: hmac::Key,
+    pub(super) serves: Serves,
+    pub(super) key: hmac::Key,
+    pub(super) url: String,
+    pub(super) accounts: Accounts,
+    secure: bool,
 }
 
 /// What stands there.
-enum Serves {
+pub(super) enum Serves {
     /// A page, and nothing else.
     Page,
     /// The backend, for the pages of this origin.
     Api { frontend: String },
 }
 
-struct Request {
-    method: String,
-    path: String,
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
 
-struct Reply {
-    status: u16,
-    challenge: Option<&'static str>,
-    body: String,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) challenge: Option<&'static str>,
+    pub(super) body: String,
 }
 
-fn reply(status: u16) -> Reply {
+pub(super) fn reply(status: u16) -> Reply {
     Reply { status, challenge: None, body: String::new() }
 }
 
-fn refused(challenge: &'static str) -> Reply {
-    Reply {
-        status: if challenge.contains("scope") { 403 } else { 401 },
-        challenge: Some(challenge),
-        body: String::new(),
-    }
+pub(super) fn refused(challenge: &'static str) -> Reply {
+    Reply { challenge: Some(challenge), ..reply(if challenge.contains("scope") { 403 } else { 401 }) }
 }
 
-fn answered(body: &Value) -> Reply {
-    Reply { status: 200, challenge: None, body: body.to_string() }
+pub(super) fn answered(body: &Value) -> Reply {
+    Reply { body: body.to_string(), ..reply(200) }
 }
 
 impl Backend {
     /// The frontend, which browsers load.
     pub(super) async fn page() -> std::io::Result<Self> {
-        Self::start(None, Serves::Page).await
+        Self::start(None, Serves::Page, None).await
     }
 
     /// The backend and its issuer, for pages of a frontend.
     pub(super) async fn api(lacks: Option<Defect>, frontend: &str) -> std::io::Result<Self> {
-        Self::start(lacks, Serves::Api { frontend: frontend.to_owned() }).await
+        Self::start(lacks, Serves::Api { frontend: frontend.to_owned() }, None).await
     }
 
-    async fn start(lacks: Option<Defect>, serves: Serves) -> std::io::Result<Self> {
+    /// The same by https.
+    pub(super) async fn secure(lacks: Option<Defect>, certificate: &Certificate) -> std::io::Result<Self> {
+        Self::start(lacks, Serves::Api { frontend: String::new() }, Some(certificate)).await
+    }
+
+    async fn start(
+        lacks: Option<Defect>,
+        serves: Serves,
+        certificate: Option<&Certificate>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{}", listener.local_addr()?.port());
         let secret = random_hex::<32>();
-        let shared =
-            Arc::new(Shared { lacks, serves, key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) });
+        let shared = Arc::new(Shared {
+            lacks,
+            serves,
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+            url: url.clone(),
+            accounts: Accounts::new(),
+            secure: certificate.is_some(),
+        });
+        let acceptor = certificate.map(Certificate::acceptor);
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let shared = Arc::clone(&shared);
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
                 tokio::spawn(async move {
-                    let _ended = exchange(stream, &shared).await;
+                    let _ended = match acceptor {
+                        None => exchange(stream, &shared).await,
+                        Some(_)
+                            if shared.lacks(Defect::OldTls) && super::certificate::is_old(&stream).await =>
+                        {
+                            stream.write_all(&super::certificate::TAKEN).await
+                        }
+                        Some(acceptor) => match acceptor.accept(stream).await {
+                            Ok(stream) => exchange(stream, &shared).await,
+                            Err(error) => Err(error),
+                        },
+                    };
                 });
             }
         });
@@ -141,17 +154,11 @@ impl Backend {
 }
 
 /// One request and its answer; then the connection ends.
-async fn exchange(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -> std::io::Result<()> {
     let Some(request) = read(&mut stream).await? else { return Ok(()) };
     let reply = shared.answer(&request);
-    let mut head = format!("HTTP/1.1 {} -\r\nConnection: close\r\nVary: Origin\r\n", reply.status);
-    let foreign = request.header("origin").is_some_and(|origin| !shared.is_frontend(origin));
-    match request.header("origin") {
-        Some(origin) if !foreign || shared.lacks(Defect::ReflectedOrigin) => {
-            head.push_str(&format!("Access-Control-Allow-Origin: {origin}\r\n"));
-        }
-        _ => {}
-    }
+    let mut head = format!("HTTP/1.1 {} -\r\nConnection: close\r\n", reply.status);
+    head.push_str(&shared.carried(&request));
     if let Some(challenge) = reply.challenge {
         head.push_str(&format!("WWW-Authenticate: {challenge}\r\n"));
     }
@@ -164,7 +171,7 @@ async fn exchange(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
     stream.shutdown().await
 }
 
-async fn read(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -194,136 +201,32 @@ async fn read(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
 }
 
 impl Shared {
-    fn lacks(&self, defect: Defect) -> bool {
+    pub(super) fn lacks(&self, defect: Defect) -> bool {
         self.lacks == Some(defect)
     }
 
-    fn is_frontend(&self, origin: &str) -> bool {
+    pub(super) fn is_frontend(&self, origin: &str) -> bool {
         matches!(&self.serves, Serves::Api { frontend } if frontend == origin)
     }
 
-    fn answer(&self, request: &Request) -> Reply {
-        if let Serves::Page = self.serves {
-            let home = request.path == "/" && matches!(request.method.as_str(), "GET" | "HEAD");
-            return if home { answered(&json!({"page": true})) } else { reply(404) };
+    /// The headers of every answer.
+    fn carried(&self, request: &Request) -> String {
+        let mut head = String::from("Vary: Origin\r\n");
+        if let Some(origin) = request.header("origin")
+            && (self.is_frontend(origin) || self.lacks(Defect::ReflectedOrigin))
+        {
+            head.push_str(&format!("Access-Control-Allow-Origin: {origin}\r\n"));
         }
-        let unsafe_method = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        let foreign = request.header("origin").is_some_and(|origin| !self.is_frontend(origin));
-        match (request.method.as_str(), request.path.as_str()) {
-            ("OPTIONS", _) => return reply(204),
-            _ if foreign && unsafe_method => return reply(403),
-            ("GET", "/.well-known/jwks.json") => {
-                let modulus = URL_SAFE_NO_PAD.encode([0xc3; 384]);
-                let mut key = json!({"kty": "RSA", "kid": "1", "use": "sig", "alg": "RS256", "n": modulus, "e": "AQAB"});
-                if self.lacks(Defect::PublishedPrivateKey) {
-                    key["d"] = json!(modulus);
-                }
-                return answered(&json!({ "keys": [key] }));
-            }
-            ("GET", "/.git/HEAD") if self.lacks(Defect::ServedHistory) => {
-                return Reply { status: 200, challenge: None, body: "ref: refs/heads/main\n".into() };
-            }
-            ("POST", "/oauth/token") => return self.client_token(&request.body),
-            _ => {}
+        if !self.lacks(Defect::GuessedTypes) {
+            head.push_str("X-Content-Type-Options: nosniff\r\n");
         }
-        self.guarded(request)
-    }
-
-    fn guarded(&self, request: &Request) -> Reply {
-        let asked = (request.method.as_str(), request.path.as_str());
-        let session = matches!(
-            asked,
-            ("POST", "/users" | "/users/session" | "/users/session/refresh")
-                | ("POST" | "PUT", "/users/password-reset")
-        );
-        let rule = RULES.into_iter().find(|rule| rule.0 == request.method && rule.1 == request.path);
-        let rule = if session { Some(("", "", "session", "client")) } else { rule };
-        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let open = self.lacks(Defect::NoAuthentication)
-            || (request.header("api-key").is_some() && self.lacks(Defect::LiveApiKey));
-        let Some(claims) = token.and_then(|token| self.believed(token)) else {
-            if open && rule.is_some() && !session {
-                return answered(&json!({"ok": true}));
-            }
-            return refused(if token.is_some() { "Bearer error=\"invalid_token\"" } else { "Bearer" });
-        };
-        if asked == ("DELETE", "/users/session") {
-            return if claims["whose"] == "user" {
-                reply(204)
-            } else {
-                refused("Bearer error=\"insufficient_scope\"")
-            };
+        if self.secure && !self.lacks(Defect::NoHsts) {
+            head.push_str("Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");
         }
-        let Some((_, _, scope, whose)) = rule else { return reply(403) };
-        let held = claims["scope"].as_str().unwrap_or_default().split(' ').any(|held| held == scope);
-        let right = claims["whose"] == whose || self.lacks(Defect::AnyCaller);
-        if !right || !(held || self.lacks(Defect::AnyScope)) {
-            return refused("Bearer error=\"insufficient_scope\"");
+        if matches!(self.serves, Serves::Api { .. }) {
+            let flag = if self.lacks(Defect::ReadableCookie) { "" } else { "; HttpOnly" };
+            head.push_str(&format!("Set-Cookie: __Host-seen=1; Path=/; Secure; SameSite=Lax{flag}\r\n"));
         }
-        match asked {
-            ("POST", "/users/session") => self.log_in(&request.body),
-            _ if session => reply(400),
-            _ => answered(&json!({"ok": true})),
-        }
-    }
-
-    /// The claims of a token that is believed.
-    fn believed(&self, token: &str) -> Option<Value> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (head, payload) = signed.split_once('.')?;
-        let decode = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
-        let (head, claims) = (decode(head)?, decode(payload)?);
-        let tag = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-        let signed =
-            hmac::verify(&self.key, signed.as_bytes(), &tag).is_ok() || self.lacks(Defect::AnySignature);
-        let right = head["alg"] == "RS256" && claims["aud"] == AUDIENCE && claims["exp"].as_i64()? > NOW;
-        (signed && right).then_some(claims)
-    }
-
-    fn mint(&self, whose: &str, sub: &str, audience: &str, scope: &str) -> String {
-        let lifetime = if self.lacks(Defect::LongLife) { 30 * 86_400 } else { LIFETIME };
-        let claims = json!({"iss": "self-test", "sub": sub, "aud": audience, "iat": NOW, "exp": NOW + lifetime,
-                            "scope": scope, "whose": whose, "jti": random_hex::<8>()});
-        let head = URL_SAFE_NO_PAD.encode(json!({"alg": "RS256", "kid": "1", "typ": "at+jwt"}).to_string());
-        let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, signed.as_bytes())))
-    }
-
-    fn client_token(&self, body: &[u8]) -> Reply {
-        let form: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
-        let text = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        if text("client_secret") != CLIENT.1 || text("grant_type") != "client_credentials" {
-            return Reply {
-                status: 401,
-                challenge: None,
-                body: json!({"error": "invalid_client"}).to_string(),
-            };
-        }
-        let mut all = vec!["session", "read:reports", "run:reports"];
-        if self.lacks(Defect::AnyCaller) {
-            // Such a world relies on nothing but scopes, and gives users' scopes to clients too.
-            all.extend(["read:orders", "write:orders"]);
-            all.extend(OWN.split(' '));
-        }
-        let scope = if text("scope").is_empty() { all.join(" ") } else { text("scope").to_owned() };
-        if !scope.split(' ').all(|scope| all.contains(&scope)) {
-            return Reply {
-                status: 400,
-                challenge: None,
-                body: json!({"error": "invalid_scope"}).to_string(),
-            };
-        }
-        let token = self.mint("client", "audit@clients", text("audience"), &scope);
-        answered(&json!({"access_token": token, "token_type": "Bearer", "scope": scope}))
-    }
-
-    fn log_in(&self, body: &[u8]) -> Reply {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        if body["email"] != USER.0 || body["password"] != USER.1 {
-            return reply(401);
-        }
-        let scope = format!("{} {OWN}", body["scope"].as_str().unwrap_or("read:orders write:orders"));
-        let token = self.mint("user", USER.0, AUDIENCE, &scope);
-        answered(&json!({"access_token": token, "token_type": "Bearer", "scope": scope}))
+        head
     }
 }

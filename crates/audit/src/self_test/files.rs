@@ -4,7 +4,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretSlice};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -17,6 +17,13 @@ use crate::world::random_hex;
 /// What a sound database holds: Argon2id with OWASP's least, a salt of its own.
 const HASHED: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$q7Yl0s2m8cVtXw4bN1zKhA$Zr0m3Qb8yT5uJ1eWc7nLkX9sVhG2dPfA6oRiEwMxCtU";
+
+/// SHA-1, which is no way to keep a password.
+const FAST: &str = "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8";
+/// SQLCipher's page, in bytes.
+const PAGE: usize = 4096;
+/// The key of every file here.
+const KEY: [u8; 32] = [0x5a; 32];
 
 /// It goes when this is dropped.
 pub(super) struct Place(PathBuf);
@@ -50,25 +57,54 @@ impl Place {
     /// A database with one user.
     pub(super) async fn database(&self, defect: Option<Defect>) -> Result<Location, String> {
         let path = self.0.join("users.db");
-        let key = [0x5a; 32];
         let mut options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
         if defect != Some(Defect::PlainFile) {
-            let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-            options = options.pragma("key", format!("\"x'{hex}'\""));
+            options = options.pragma("key", pragma());
         }
         let stored = if defect == Some(Defect::PlainPassword) { "correct horse battery" } else { HASHED };
+        // A copy of a row as some log keeps it: JSON as a text within JSON.
+        let copied = if defect == Some(Defect::WeakHashInJson) { FAST } else { HASHED };
+        let copied = serde_json::json!({ "password_hash": copied }).to_string();
+        let logged = serde_json::json!({"changes": [{ "before": copied }]}).to_string();
         let mut connection =
             options.disable_statement_logging().connect().await.map_err(|error| error.to_string())?;
         let filled = async {
             sqlx::query("CREATE TABLE users (email TEXT, password TEXT)").execute(&mut connection).await?;
             let insert = sqlx::query("INSERT INTO users VALUES ('ada@example.com', ?)").bind(stored);
+            insert.execute(&mut connection).await?;
+            sqlx::query("CREATE TABLE log (body TEXT)").execute(&mut connection).await?;
+            let insert = sqlx::query("INSERT INTO log VALUES (?)").bind(logged);
             insert.execute(&mut connection).await.map(|_| ())
         };
         filled.await.map_err(|error: sqlx::Error| error.to_string())?;
         connection.close().await.map_err(|error| error.to_string())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
             .map_err(|error| error.to_string())?;
-        Ok(Location::SqlCipher { path, key: key.to_vec().into() })
+        Ok(Location::SqlCipher { path, key: KEY.to_vec().into() })
+    }
+
+    /// A copy of a database of several pages, one of which may be damaged; and its key.
+    pub(super) async fn backup(&self, defect: Option<Defect>) -> Result<(PathBuf, SecretSlice<u8>), String> {
+        let path = self.0.join("backup.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let options = options.pragma("key", pragma()).disable_statement_logging();
+        let mut connection = options.connect().await.map_err(|error| error.to_string())?;
+        let filled = async {
+            sqlx::query("CREATE TABLE users (email TEXT)").execute(&mut connection).await?;
+            let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
+                        INSERT INTO users SELECT printf('%060d@example.com', i) FROM n";
+            sqlx::query(rows).execute(&mut connection).await.map(|_| ())
+        };
+        filled.await.map_err(|error: sqlx::Error| error.to_string())?;
+        connection.close().await.map_err(|error| error.to_string())?;
+        if defect == Some(Defect::DamagedBackup) {
+            let mut bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+            if let Some(byte) = bytes.get_mut(3 * PAGE + PAGE / 2) {
+                *byte = !*byte;
+            }
+            std::fs::write(&path, bytes).map_err(|error| error.to_string())?;
+        }
+        Ok((path, KEY.to_vec().into()))
     }
 
     /// A repository with two commits; what is planted was added by the first and is gone since the second. And the secret
@@ -145,6 +181,12 @@ impl Place {
         }
         Ok(self.0.join("advisories"))
     }
+}
+
+/// The key as SQLCipher takes it, raw.
+fn pragma() -> String {
+    let hex: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"x'{hex}'\"")
 }
 
 /// A private key that nobody ever used, in the form in which they are found in repositories.
