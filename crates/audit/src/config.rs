@@ -51,6 +51,8 @@ pub struct Config {
     pub other_audience: Option<String>,
     /// `identity.access_token_lifetime` and `[[gateway.issuer]] maximum_token_lifetime`, whichever binds here.
     pub access_token_lifetime: Option<Lifetime>,
+    /// How long a session lives at most, however often it is refreshed; none: nobody promised anything.
+    pub session_lifetime: Option<Lifetime>,
     /// The session API (`POST /users/session` and its neighbours); none when it is switched off.
     pub session: Option<Session>,
 
@@ -88,6 +90,8 @@ pub struct Config {
     pub failing: Option<String>,
     /// `[audit] others`: operations on what belongs to another user than the auditor's, `GET /orders/8`.
     pub others: Vec<String>,
+    /// `[audit] access_log`: the backend's, or that of a proxy before it; JSON lines, or the common or combined format.
+    pub access_log: Option<PathBuf>,
     /// Which scopes of `audience` some client and some role may have; none: nobody told, a foreign issuer's for one.
     pub granted: Option<Granted>,
     /// `[audit] examples`: values of path parameters by name.
@@ -136,6 +140,7 @@ impl Config {
             audience: audience.into(),
             other_audience: None,
             access_token_lifetime: None,
+            session_lifetime: None,
             session: None,
             openapi: None,
             routes: Vec::new(),
@@ -153,6 +158,7 @@ impl Config {
             exercise: false,
             failing: None,
             others: Vec::new(),
+            access_log: None,
             granted: None,
             examples: BTreeMap::new(),
             repository: None,

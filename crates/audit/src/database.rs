@@ -3,6 +3,7 @@
 pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod postgres;
+pub(crate) mod session_ends;
 pub(crate) mod shape;
 pub(crate) mod sqlcipher;
 pub(crate) mod targets;

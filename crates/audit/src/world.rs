@@ -1,5 +1,6 @@
 //! What can be reached, and by what means. Whatever a measure looks at, it looks at through here.
 
+pub(crate) mod access_log;
 pub(crate) mod account;
 pub(crate) mod detours;
 pub(crate) mod forge;

@@ -110,6 +110,36 @@ async fn a1_finds_one_unsalted_row_among_many() {
 }
 
 #[tokio::test]
+async fn a1_looks_into_json_within_json() {
+    let world = World::start(&[]).await;
+    let mut connection = world.database().await;
+    sqlx::raw_sql(
+        r#"CREATE TABLE outbox (body TEXT);
+           INSERT INTO outbox VALUES ('{"payload": "{\"rows\": [{\"passwd\": \"5f4dcc3b5aa765d61d8327deb882cf99\"}]}"}'),
+                                     ('{"etag": "5f4dcc3b5aa765d61d8327deb882cf99"}')"#,
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let report = measure(world.config(), A1).await;
+    let floor = claim(&report, "every_hash_is_at_owasps_floor");
+    assert_eq!(floor.verdict, Verdict::Fail, "{floor:#?}");
+    assert_eq!(
+        floor.evidence[0].what,
+        "the store: 1 bare digests of passwords in JSON of outbox.body, without a salt"
+    );
+    // With a salt beside it, how it was hashed is not known.
+    sqlx::raw_sql(
+        r#"UPDATE outbox SET body = '[{"password": "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "salt": "1"}]'"#,
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let report = measure(world.config(), A1).await;
+    assert_eq!(claim(&report, "every_hash_is_at_owasps_floor").verdict, Verdict::NotProven);
+}
+
+#[tokio::test]
 async fn a1_is_not_proven_without_control() {
     not_proven(A1, "a_new_password_is_stored_nowhere", |config| config.exercise = false).await;
     not_proven(A1, "every_value_was_read", |config| config.store = None).await;
@@ -331,6 +361,8 @@ async fn a9_fails_without_the_scope_check() {
 async fn a10_fails_without_its_defences() {
     fails("short life", A10, "no_token_lives_longer_than_x").await;
     fails("exp", A10, "no_token_lives_longer_than_x").await;
+    fails("absolute end", A10, "a_session_ends_however_often_it_is_refreshed").await;
+    fails("any end", A10, "a_session_ends_however_often_it_is_refreshed").await;
 
     let world = World::start(&["expiry"]).await;
     measure(world.config(), A10).await;
@@ -347,6 +379,19 @@ async fn a10_fails_without_its_defences() {
     let expired = claim(&report, "an_expired_token_is_refused");
     for endpoint in ["GET /reports ", "GET /orders/{id} "] {
         assert!(expired.evidence.iter().any(|seen| seen.what.starts_with(endpoint)), "{expired:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a10_reads_a_sessions_end_from_the_store() {
+    let world = World::start(&[]).await;
+    for (days, verdict) in [(90, Verdict::Pass), (30, Verdict::Fail)] {
+        let mut config = world.config();
+        let source = "a session's end".to_owned();
+        config.session_lifetime = Some(audit::config::Lifetime { seconds: days * 86_400, source });
+        let report = measure(config, A10).await;
+        let end = claim(&report, "a_session_ends_however_often_it_is_refreshed");
+        assert_eq!(end.verdict, verdict, "{end:#?}");
     }
 }
 
@@ -373,6 +418,7 @@ async fn a10_is_not_proven_before_a_kept_token_has_ended() {
         let claim = claim(&report, "an_expired_token_is_refused");
         assert_eq!(claim.verdict, Verdict::NotProven, "{claim:#?}");
     }
+    not_proven(A10, "a_session_ends_however_often_it_is_refreshed", |config| config.store = None).await;
     not_proven(A10, "no_token_lives_longer_than_x", |config| config.user = None).await;
     not_proven(A10, "no_token_lives_longer_than_x", |config| config.access_token_lifetime = None).await;
 }
@@ -388,13 +434,29 @@ async fn n2_fails_without_its_defences() {
     fails("named methods", N2, "preflights_grant_by_name").await;
     fails("cors on errors", N2, "errors_follow_the_same_rule").await;
     fails("cors on failures", N2, "a_failing_operation_follows_the_same_rule").await;
+    fails("cors on refused bodies", N2, "refused_bodies_follow_the_same_rule").await;
+    fails("origin before metadata", N2, "fetch_metadata_changes_no_judgement").await;
+}
+
+#[tokio::test]
+async fn n2_asks_with_bodies_that_must_be_refused_and_says_what_it_did_not_ask() {
+    let world = World::start(&[]).await;
+    let report = measure(world.config(), N2).await;
+    let bodies = claim(&report, "refused_bodies_follow_the_same_rule");
+    assert_eq!(bodies.verdict, Verdict::Pass, "{bodies:#?}");
+    assert_eq!(bodies.evidence.last().unwrap().what, "429 was not provoked, and none came in passing");
+    let metadata = claim(&report, "fetch_metadata_changes_no_judgement");
+    assert_eq!(metadata.verdict, Verdict::Pass, "{metadata:#?}");
+    assert_eq!(*world.acted.lock().unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn n2_is_not_proven_without_control() {
     not_proven(N2, "a_failing_operation_follows_the_same_rule", |config| config.failing = None).await;
     not_proven(N2, "the_frontend_is_let_in", |config| config.frontend_origins.clear()).await;
+    not_proven(N2, "refused_bodies_follow_the_same_rule", |config| config.client = None).await;
     for (lacks, id) in [
+        ("origin check", "fetch_metadata_changes_no_judgement"),
         ("cors", "foreign_origins_are_not_let_in"),
         ("cors", "the_frontend_is_let_in"),
         ("origin check", "unsafe_methods_of_foreign_origins_are_refused"),

@@ -6,6 +6,7 @@
 
 mod look_alikes;
 mod observe;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,12 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &[942],
     ),
     claimed(
+        "refused_bodies_follow_the_same_rule",
+        "the answer to a body that is broken or too large lets in the frontend's origin alone, too",
+        &["V3.4.2"],
+        &[942],
+    ),
+    claimed(
         "preflights_grant_by_name",
         "a preflight grants the route's own methods and headers by name, never by a wildcard",
         &["V3.4.2"],
@@ -59,6 +66,12 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &["V3.5.1"],
         &[352, 346],
     ),
+    claimed(
+        "fetch_metadata_changes_no_judgement",
+        "a foreign origin is refused whatever Sec-Fetch-Site says",
+        &["V3.5.1"],
+        &[352, 346],
+    ),
 ];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
@@ -68,16 +81,18 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
             Claim::not_proven("the_frontend_is_let_in", vec![evidence], "set gateway.frontend_origins");
         return vec![claim];
     };
-    let seen = observe(world, frontend).await;
+    let (seen, tried) = observe(world, frontend).await;
     let mut claims = vec![
         control(&seen),
         foreign(&seen),
         credentials(&seen),
         vary(&seen),
         errors(&seen),
+        refused::bodies(&seen, &tried),
         preflights(&seen),
         failing(&seen, world.config.failing.is_some()),
         unsafe_methods(&seen),
+        refused::fetch_metadata(&seen),
     ];
     claims.extend(crate::measures::refusal::inventory(&world.inventory));
     claims
@@ -213,6 +228,7 @@ fn errors(seen: &[Seen]) -> Claim {
         "errors_follow_the_same_rule",
         seen.iter().filter(|one| {
             matches!(one.leg, Leg::Unauthorized | Leg::Forbidden | Leg::NotFound | Leg::Malformed)
+                || matches!(one.leg, Leg::Unlisted | Leg::UnknownMethod)
         }),
         seen,
         |one, answer| match &one.origin {
@@ -317,6 +333,8 @@ fn judge<'a>(
                 count += 1;
                 offences.extend(offence(one, answer));
             }
+            // A server may end the connection before it has read all of it: what that shows, `refused::bodies` says.
+            Err(_) if one.leg == Leg::LargeBody => {}
             Err(why) => silent.push(evidence(one, &why.to_string())),
         }
     }

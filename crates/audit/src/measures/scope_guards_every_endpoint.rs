@@ -1,6 +1,9 @@
 //! A9: every endpoint wants a scope, a user endpoint a user's: without exactly that scope a good token gets 403
 //! (RFC 6750 section 3.1), with it the token is let in. And what is written in four places agrees: every operation of
-//! OpenAPI has a rule, every rule its endpoint, every scope that is demanded can be had by somebody.
+//! OpenAPI has a rule, every rule its endpoint, every scope that is demanded can be had by somebody. And every route that was
+//! really called is one of these.
+
+mod called;
 
 use crate::config::{Access, Caller, Granted};
 use crate::evidence::Evidence;
@@ -31,6 +34,12 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &["V8.1.1"],
         &[862],
     ),
+    claimed(
+        called::ID,
+        "every route that the access log shows answered is in the OpenAPI document or has a rule",
+        &["V8.1.1"],
+        &[1059],
+    ),
     claimed("every_rule_has_its_endpoint", "every rule is for an endpoint that is there", &[], &[1059]),
     claimed(
         "every_scope_can_be_had",
@@ -59,6 +68,7 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let mut claims: Vec<Claim> = refusal::inventory(inventory).into_iter().collect();
     claims.push(named(inventory, matrix));
     claims.push(ruled(inventory));
+    claims.push(called::claim(&world.config, inventory));
     claims.push(there(inventory, matrix));
     claims.push(obtainable(world).await);
     claims.push(refusal::claim(

@@ -1,5 +1,8 @@
 //! A10: every token names its end (RFC 9068 section 2.2), no token lives longer than X, the document's number and
-//! the configuration's are one, and a token past its end is refused: seen by replaying a token of an earlier run.
+//! the configuration's are one, and a token past its end is refused: seen by replaying a token of an earlier run. And a
+//! session, however often it is refreshed, has an end, too.
+
+mod session_end;
 
 use std::sync::Arc;
 
@@ -46,6 +49,7 @@ pub(crate) const CLAIMS: &[Claimed] = &[
         &["V9.2.1"],
         &[613],
     ),
+    claimed(session_end::ID, "a session has an end that no refresh moves", &["V7.3.2", "V10.4.8"], &[613]),
 ];
 
 pub(crate) async fn claims(world: &World) -> Vec<Claim> {
@@ -72,7 +76,8 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
         expired =
             Claim::not_proven(&expired.id.clone(), expired.evidence, "give the auditor an endpoint to try");
     }
-    vec![lifetime(&tokens, &all, &world.config, world.now), agreement(&world.config), expired]
+    let lifetime = lifetime(&tokens, &all, &world.config, world.now);
+    vec![lifetime, agreement(&world.config), expired, session_end::claim(world).await]
 }
 
 /// `exp` and `iat` of every kind of token, and of every token of the run whatever it was asked for; a user's is the one

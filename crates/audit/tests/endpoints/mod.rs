@@ -195,3 +195,33 @@ async fn a8_without_an_answer_is_not_proven_and_without_an_issuer_is_about_nobod
     let report = measure(config, A8).await;
     assert_eq!(report.measures[0].verdict, Verdict::Pass, "{:#?}", report.measures[0]);
 }
+
+#[tokio::test]
+async fn a_route_that_was_called_and_that_nobody_knows_is_a_finding() {
+    let id = "every_called_route_is_known";
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let known = "203.0.113.7 - - [29/Nov/2026:11:00:00 +0000] \"GET /orders/7 HTTP/1.1\" 200 2\n";
+    let with = |lines: String| {
+        std::fs::write(&log, lines).unwrap();
+        let log = log.clone();
+        move |config: &mut Config| config.access_log = Some(log.clone())
+    };
+    let unknown = r#"{"method": "GET", "path": "/internal/ada@example.com?token=s3cret", "status": 200}"#;
+    assert_eq!(verdict(&[], A9, id, |_| {}).await, Verdict::NotApplicable);
+    assert_eq!(verdict(&[], A9, id, with(known.to_owned())).await, Verdict::Pass);
+    assert_eq!(verdict(&[], A9, id, with(format!("{known}{unknown}\nnonsense\n"))).await, Verdict::Fail);
+    let world = World::start(&[]).await;
+    let mut config = world.config();
+    config.access_log = Some(log.clone());
+    let report = measure(config, A9).await;
+    let text = audit::report::json::render(&report);
+    assert!(
+        text.contains("GET /internal/… was answered once") && text.contains("1 lines that are none"),
+        "{text}"
+    );
+    assert!(!text.contains("s3cret") && !text.contains("ada@example.com"), "{text}");
+    // Another service's log, and one that cannot be read.
+    not_proven(A9, id, with("nonsense\n".to_owned())).await;
+    not_proven(A9, id, |config| config.access_log = Some("/nonexistent/access.log".into())).await;
+}

@@ -233,6 +233,7 @@ section! {
         exercise: bool,
         failing: String,
         others: Vec<String>,
+        access_log: PathBuf,
         examples: BTreeMap<String, String>,
         secrets_baseline: PathBuf,
         advisories: String,

@@ -39,6 +39,10 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     let gateway_section = configuration.file.gateway.clone().unwrap_or_default();
     config.foreign_issuers = foreign(configuration).collect();
     config.access_token_lifetime = Some(lifetime(configuration));
+    config.session_lifetime = Some(Lifetime {
+        seconds: identity::REFRESH_ABSOLUTE,
+        source: "the longest life of a session".to_owned(),
+    });
     config.session = session(configuration)?;
     config.openapi = gateway_section.openapi.as_ref().map(|file| configuration.path(file));
     config.routes = routes(policy);
@@ -147,6 +151,7 @@ pub async fn config(installation: &Installation, policy: &Policy) -> Result<Conf
     config.other_audience = other_audience(configuration, config.client.as_ref(), &audience).await?;
     config.granted = granted(configuration, &audience).await?;
     config.others = section.others.clone().unwrap_or_default();
+    config.access_log = path(&section.access_log);
     config.mailbox = section.mailbox.clone();
     config.exercise = section.exercise.unwrap_or(configuration.environment != Environment::Production);
     config.failing = section.failing.clone();

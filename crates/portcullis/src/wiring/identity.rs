@@ -12,7 +12,7 @@ pub const DEFAULT_ACCESS_TOKEN_LIFETIME: i64 = 15 * 60;
 const DEFAULT_MINIMUM_LENGTH: usize = 15;
 /// A session that nobody refreshes ends after two weeks, and any after three months.
 const REFRESH_IDLE: i64 = 14 * 86_400;
-const REFRESH_ABSOLUTE: i64 = 90 * 86_400;
+pub(super) const REFRESH_ABSOLUTE: i64 = 90 * 86_400;
 /// No access token lives longer anywhere: what was revoked is remembered for as long.
 pub const LONGEST_TOKEN: i64 = admin::apis::MAXIMUM_TOKEN_LIFETIME;
 

@@ -1,0 +1,177 @@
+//! What was really called against what is known: a route that the access log has answered, and that neither the OpenAPI document
+//! nor a rule knows, is one that nobody guards by intention (OWASP API9:2023, improper inventory management).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::config::Config;
+use crate::evidence::Evidence;
+use crate::report::Claim;
+use crate::verdict::Verdict;
+use crate::world::access_log::{self, Log};
+use crate::world::inventory::{Inventory, matches};
+
+pub(super) const ID: &str = "every_called_route_is_known";
+/// How many routes a claim shows.
+const SHOWN: usize = 20;
+/// The issuer's own paths, where one log speaks of both; a path that ends in a slash stands for all below it.
+const ISSUERS: [&str; 17] = [
+    "/.well-known/",
+    "/oauth/",
+    "/authorize",
+    "/userinfo",
+    "/v2/logout",
+    "/oidc/logout",
+    "/dbconnections/",
+    "/mfa/",
+    "/api/v2/",
+    "/login",
+    "/signup",
+    "/consent",
+    "/reset",
+    "/account",
+    "/console",
+    "/account/",
+    "/console/",
+];
+
+pub(super) fn claim(config: &Config, inventory: &Inventory) -> Claim {
+    match &config.access_log {
+        None => {
+            let what = "not tried: no access log was given ([audit] access_log)";
+            Claim::pass(ID, vec![Evidence::configuration(what)]).but(Verdict::NotApplicable)
+        }
+        Some(path) => judge(path, &access_log::read(path), inventory),
+    }
+}
+
+fn judge(path: &Path, log: &Result<Log, String>, inventory: &Inventory) -> Claim {
+    let log = match log {
+        Ok(log) => log,
+        Err(why) => {
+            let remedy = "let the auditor read the file that [audit] access_log names";
+            return Claim::not_proven(ID, vec![Evidence::file(why.clone())], remedy);
+        }
+    };
+    let (mut known, mut unknown, mut issuers) = (BTreeSet::new(), BTreeMap::<String, u64>::new(), 0_u64);
+    // What was refused, not found or failed shows no route; a preflight is answered before any.
+    let served =
+        log.entries.iter().filter(|entry| (200..400).contains(&entry.status) && entry.method != "OPTIONS");
+    for entry in served {
+        // HEAD follows GET (RFC 9110 section 9.3.2).
+        let method = if entry.method == "HEAD" { "GET" } else { entry.method.as_str() };
+        let is = |at: &usize| {
+            let endpoint = &inventory.endpoints[*at];
+            let same = endpoint.method == method || (endpoint.method == "HEAD" && entry.method == "HEAD");
+            same && matches(&endpoint.template, &entry.path)
+        };
+        if let Some(at) = (0..inventory.endpoints.len()).find(is) {
+            known.insert(at);
+        } else if ISSUERS
+            .iter()
+            .any(|own| *own == entry.path || (own.ends_with('/') && entry.path.starts_with(own)))
+        {
+            issuers += 1;
+        } else {
+            *unknown.entry(format!("{} {}", entry.method, access_log::shown(&entry.path))).or_default() += 1;
+        }
+    }
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let cut = if log.cut { " of its last 64 MiB" } else { "" };
+    let (all, total, bad) = (inventory.endpoints.len(), log.entries.len(), log.bad);
+    let counted = Evidence::file(format!(
+        "{name}: {total} requests{cut}, {bad} lines that are none, {issuers} to the issuer's own paths; {} of {all} \
+         known endpoints were called",
+        known.len()
+    ));
+    if known.is_empty() {
+        let what =
+            "no request of it was answered at an endpoint that is known: it may be another service's log";
+        let remedy = "name the access log of this backend, in JSON lines or the common log format";
+        return Claim::not_proven(ID, vec![Evidence::file(what), counted], remedy);
+    }
+    if unknown.is_empty() {
+        return Claim::pass(ID, vec![counted]);
+    }
+    let mut found: Vec<Evidence> = unknown
+        .iter()
+        .take(SHOWN)
+        .map(|(route, count)| {
+            let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+            let what = "neither the OpenAPI document nor a rule knows it";
+            Evidence::file(format!("{route} was answered {times}, and {what}"))
+        })
+        .collect();
+    if unknown.len() > SHOWN {
+        found.push(Evidence::file(format!("and {} more", unknown.len() - SHOWN)));
+    }
+    found.push(counted);
+    Claim::fail(ID, found, "document the operation with its scopes, give it a [[gateway.route]], or end it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Access;
+    use crate::world::access_log::Entry;
+    use crate::world::inventory::{Endpoint, Source};
+
+    fn verdict(requests: &[(&str, &str, u16)]) -> (Verdict, Vec<String>) {
+        let endpoint = Endpoint {
+            method: "GET".into(),
+            template: "/orders/{id}".into(),
+            path: "/orders/1".into(),
+            base: String::new(),
+            access: Access::Denied,
+            source: Source::OpenApi,
+        };
+        let inventory = Inventory { endpoints: vec![endpoint], fault: None };
+        let entries = requests
+            .iter()
+            .map(|(method, path, status)| Entry {
+                method: (*method).into(),
+                path: (*path).into(),
+                status: *status,
+            })
+            .collect();
+        let log = Log { entries, bad: 1, cut: false };
+        let claim = judge(Path::new("/var/log/access.log"), &Ok(log), &inventory);
+        (claim.verdict, claim.evidence.into_iter().map(|evidence| evidence.what).collect())
+    }
+
+    #[test]
+    fn a_route_that_was_answered_and_nobody_knows_is_a_finding() {
+        let known = ("GET", "/orders/7", 200);
+        let others = [
+            ("HEAD", "/orders/7", 200),
+            ("OPTIONS", "/x", 204),
+            ("GET", "/wp-login.php", 404),
+            ("POST", "/orders/7", 401),
+            ("POST", "/oauth/token", 200),
+        ];
+        let (sound, told) = verdict(&[&[known], &others[..]].concat());
+        assert_eq!(sound, Verdict::Pass);
+        assert_eq!(
+            told,
+            [
+                "access.log: 6 requests, 1 lines that are none, 1 to the issuer's own paths; 1 of 1 known endpoints were \
+              called"
+            ]
+        );
+        let (found, told) =
+            verdict(&[known, ("GET", "/debug/ada@example.com", 200), ("DELETE", "/orders/7", 204)]);
+        assert_eq!(found, Verdict::Fail);
+        assert_eq!(
+            told[0],
+            "DELETE /orders/… was answered once, and neither the OpenAPI document nor a rule knows it"
+        );
+        assert!(told[1].starts_with("GET /debug/… was answered once"));
+    }
+
+    #[test]
+    fn a_log_of_another_service_shows_nothing() {
+        assert_eq!(verdict(&[("GET", "/elsewhere", 200)]).0, Verdict::NotProven);
+        assert_eq!(verdict(&[("GET", "/orders/7", 401)]).0, Verdict::NotProven, "it was not answered");
+        assert_eq!(verdict(&[]).0, Verdict::NotProven);
+    }
+}

@@ -1,0 +1,231 @@
+//! Routes that were really called: the access log of the backend or of a proxy before it, in JSON lines or in the common or
+//! combined format of Apache and nginx. Method, path and status are read; a query is cut off before anything else happens.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use serde_json::Value;
+
+/// How much of a log is read, from its end, in bytes.
+const READ: u64 = 64 * 1024 * 1024;
+/// What is longer is no line of a log, in bytes.
+const LONGEST: u64 = 64 * 1024;
+/// How JSON logs call them: nginx's and Caddy's usual names, Traefik's, OpenTelemetry's, Google's.
+const METHODS: [&str; 7] = [
+    "method",
+    "request_method",
+    "RequestMethod",
+    "requestMethod",
+    "http_method",
+    "http.method",
+    "http.request.method",
+];
+const PATHS: [&str; 12] = [
+    "path",
+    "uri",
+    "url",
+    "request_uri",
+    "RequestPath",
+    "requestUrl",
+    "request_path",
+    "http_path",
+    "http.target",
+    "url.path",
+    "target",
+    "originalUrl",
+];
+const STATUSES: [&str; 7] = [
+    "status",
+    "status_code",
+    "statusCode",
+    "DownstreamStatus",
+    "response_code",
+    "http.status_code",
+    "http.response.status_code",
+];
+/// Members that hold the request or the answer in parts.
+const PARTS: [&str; 6] = ["request", "req", "response", "res", "httpRequest", "http"];
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) method: String,
+    /// Without query and fragment.
+    pub(crate) path: String,
+    pub(crate) status: u16,
+}
+
+/// What was read of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Entry>,
+    /// Lines that are no request in a format that is known.
+    pub(crate) bad: usize,
+    /// Whether older lines were left out.
+    pub(crate) cut: bool,
+}
+
+/// Reads the last 64 MiB.
+///
+/// # Errors
+/// The system's own words.
+pub(crate) fn read(path: &Path) -> Result<Log, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(format!("{} is no file", path.display()));
+    }
+    let mut log = Log { cut: metadata.len() > READ, ..Log::default() };
+    if log.cut {
+        file.seek(SeekFrom::Start(metadata.len() - READ)).map_err(failed)?;
+    }
+    let mut file = BufReader::new(file.take(READ));
+    let mut line = Vec::new();
+    // Where the beginning is left out, the first line is half a line.
+    let mut half = log.cut;
+    loop {
+        line.clear();
+        let count = file.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(failed)?;
+        if count == 0 {
+            return Ok(log);
+        }
+        let whole = line.last() == Some(&b'\n') || (count as u64) < LONGEST;
+        let text = String::from_utf8_lossy(&line);
+        if !half && whole && !text.trim().is_empty() {
+            match entry(text.trim()) {
+                Some(entry) => log.entries.push(entry),
+                None => log.bad += 1,
+            }
+        } else if !half && !whole {
+            log.bad += 1;
+        }
+        // The rest of a line that is too long is part of it.
+        half = !whole;
+    }
+}
+
+fn entry(line: &str) -> Option<Entry> {
+    if line.starts_with('{') { json(&serde_json::from_str(line).ok()?) } else { common(line) }
+}
+
+/// `host ident user [date] "GET /path HTTP/1.1" 200 512`, and what the combined format has behind it.
+fn common(line: &str) -> Option<Entry> {
+    let (_, rest) = line.split_once('"')?;
+    let (request, rest) = rest.split_once("\" ")?;
+    let status = rest.split_ascii_whitespace().next()?;
+    made(request, status.parse().ok()?)
+}
+
+/// `GET /path HTTP/1.1`.
+fn made(request: &str, status: u16) -> Option<Entry> {
+    let mut words = request.split(' ');
+    let (method, target, version) = (words.next()?, words.next()?, words.next()?);
+    if !version.starts_with("HTTP/") || words.next().is_some() {
+        return None;
+    }
+    entry_of(method, target, status)
+}
+
+fn json(line: &Value) -> Option<Entry> {
+    let parts: Vec<&Value> =
+        std::iter::once(line).chain(PARTS.iter().filter_map(|name| line.get(name))).collect();
+    let find = |names: &[&str]| {
+        parts
+            .iter()
+            .find_map(|part| names.iter().find_map(|name| part.get(name).filter(|value| !value.is_object())))
+    };
+    let status = find(&STATUSES)?;
+    let status = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
+    let status = u16::try_from(status).ok()?;
+    match (find(&METHODS).and_then(Value::as_str), find(&PATHS).and_then(Value::as_str)) {
+        (Some(method), Some(target)) => entry_of(method, target, status),
+        // nginx's own `$request`.
+        _ => made(line.get("request")?.as_str()?, status),
+    }
+}
+
+fn entry_of(method: &str, target: &str, status: u16) -> Option<Entry> {
+    let method = method.to_ascii_uppercase();
+    if method.is_empty() || method.len() > 20 || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    let target = target.split(['?', '#']).next().unwrap_or_default();
+    // An absolute target names its host before the path (RFC 9112 section 3.2.2).
+    let path = match target.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            rest.find('/').map_or("/", |at| &rest[at..])
+        }
+        _ => target,
+    };
+    let known = path.starts_with('/') && (100..600).contains(&status);
+    known.then(|| Entry { method, path: path.to_owned(), status })
+}
+
+/// A path as it may be shown: what could be a number, a name, an address or a token of somebody's is left out.
+pub(crate) fn shown(path: &str) -> String {
+    let plain = |segment: &str| {
+        let version = segment.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.len() < 3);
+        let digits = segment.bytes().any(|byte| byte.is_ascii_digit());
+        let word =
+            segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        word && segment.len() <= 24 && (!digits || version)
+    };
+    let all: Vec<&str> = path.split('/').take(9).map(|part| if plain(part) { part } else { "…" }).collect();
+    all.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(line: &str) -> Option<(String, String, u16)> {
+        entry(line).map(|entry| (entry.method, entry.path, entry.status))
+    }
+
+    #[test]
+    fn the_usual_formats_are_read_and_queries_are_cut_off() {
+        let wanted = Some(("GET".to_owned(), "/orders/7".to_owned(), 200));
+        for line in [
+            r#"203.0.113.7 - ada [29/Nov/2026:11:00:00 +0000] "GET /orders/7?token=secret HTTP/1.1" 200 512"#,
+            r#"203.0.113.7 - - [29/Nov/2026:11:00:00 +0000] "GET /orders/7 HTTP/2.0" 200 512 "https://a/?b" "x \"y\" z""#,
+            r#"{"method": "get", "path": "/orders/7?token=secret", "status": 200}"#,
+            r#"{"request": "GET /orders/7?x HTTP/1.1", "status": "200"}"#,
+            r#"{"request": {"method": "GET", "uri": "/orders/7#x"}, "status": 200}"#,
+            r#"{"httpRequest": {"requestMethod": "GET", "requestUrl": "https://a.example/orders/7?x", "status": 200}}"#,
+            r#"{"RequestMethod": "GET", "RequestPath": "/orders/7", "DownstreamStatus": 200}"#,
+            r#"{"req": {"method": "GET", "url": "/orders/7"}, "res": {"statusCode": 200}}"#,
+        ] {
+            assert_eq!(is(line), wanted, "{line}");
+        }
+        for line in [
+            "listening on port 3000",
+            r#"{"message": "listening"}"#,
+            r#"{"method": "GET", "path": "orders", "status": 200}"#,
+            r#"{"method": "GET", "path": "/orders", "status": 99}"#,
+            r#"203.0.113.7 - - [x] "\x16\x03\x01" 400 0"#,
+            r#"{"method": "GET""#,
+        ] {
+            assert_eq!(is(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_path_is_words() {
+        assert_eq!(shown("/v1/orders/7/lines"), "/v1/orders/…/lines");
+        assert_eq!(shown("/users/ada@example.com"), "/users/…");
+        assert_eq!(shown("/reset/3q2-7wAbCdEf"), "/reset/…");
+        assert_eq!(shown("/reset/averyveryveryverylongtokenindeed"), "/reset/…");
+        assert_eq!(shown("/a/b%20c"), "/a/…");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(line: String, path: String) {
+            let _entry = entry(&line);
+            let _entry = entry(&format!("{{{line}"));
+            let _shown = shown(&path);
+        }
+    }
+}
