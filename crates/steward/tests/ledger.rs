@@ -404,3 +404,18 @@ async fn the_platforms_own_role_has_generations_of_its_own() {
     assert_eq!(row.get::<i64, _>(0), 1);
     assert_eq!(row.get::<String, _>(1), fingerprint(verifier.expose_secret()));
 }
+
+/// What the auditor looks for passwords in is every value, this schema's too: what it may not read is not proven.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_may_read_all_of_the_ledger() {
+    let world = World::new(Postgres::shared());
+    let unread = world.server.run_sql(
+        &world.database.name,
+        &format!(
+            "select string_agg(relname, ' ') from pg_class where relnamespace = 'portcullis'::regnamespace and relkind = 'r' \
+             and not has_table_privilege('{}', oid, 'select')",
+            world.names.owner
+        ),
+    );
+    assert_eq!(unread, "");
+}

@@ -35,6 +35,32 @@ impl Httpbin {
     }
 }
 
+/// The same httpbin as a team in a hurry serves it, with an issuer and a mailbox beside it; gone when dropped. A static key
+/// or anything that looks like a token opens everything.
+#[derive(Debug)]
+pub struct Careless {
+    port: u16,
+    _program: Program,
+}
+
+impl Careless {
+    /// The static key that is known to every partner.
+    pub const KEY: &str = "static-key-of-a-partner";
+
+    /// With one user.
+    pub async fn start(email: &str, password: &str) -> Self {
+        let script = include_str!("../../../tests/ecosystem/careless_server.py");
+        let (program, ready) = Program::ready(python::script(script, &[Self::KEY, email, password])).await;
+        let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        Self { port: port.expect("the server says its port"), _program: program }
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

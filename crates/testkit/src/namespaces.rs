@@ -10,6 +10,7 @@
 //!
 //! A shell keeps them and removes everything when the test process ends, however it ends.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -140,6 +141,32 @@ impl Namespaces {
     pub fn set_resolver(&self, host: Host, address: &str) {
         let line = if address.is_empty() { String::new() } else { format!("nameserver {address}\n") };
         self.write(host, "resolv.conf", &line);
+    }
+
+    /// Joins the host to this machine, by a network of their own: the machine's address in it (RFC 5737). It goes with the
+    /// host.
+    ///
+    /// # Panics
+    /// When `ip` refuses.
+    #[must_use]
+    pub fn join_this_machine(&self, host: Host) -> Ipv4Addr {
+        let namespace = self.name(host);
+        // Test programs that run beside each other take networks of four addresses each.
+        let process = std::process::id();
+        let base = u8::try_from(process % 63).expect("below 63") * 4;
+        let (ours, theirs) = (Ipv4Addr::new(192, 0, 2, base + 1), Ipv4Addr::new(192, 0, 2, base + 2));
+        let interface = format!("tk{process}");
+        for words in [
+            format!("link add {interface} type veth peer name to_machine netns {namespace}"),
+            format!("addr add {ours}/30 dev {interface}"),
+            format!("link set {interface} up"),
+            format!("-n {namespace} addr add {theirs}/30 dev to_machine"),
+            format!("-n {namespace} link set to_machine up"),
+        ] {
+            let done = Command::new(ip()).args(words.split(' ')).status();
+            assert!(done.is_ok_and(|status| status.success()), "ip {words}");
+        }
+        ours
     }
 
     /// Takes the host off every network: it has no route any more.

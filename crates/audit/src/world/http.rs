@@ -305,7 +305,16 @@ impl Http {
             tokio::time::sleep(wait).await;
         }
         self.sent.fetch_add(1, Ordering::Relaxed);
-        match tokio::time::timeout(self.patience, self.exchange(probe)).await {
+        // A connection that is kept may end just when it is used again: what only reads is sent a second time (RFC 9112
+        // section 9.5). Who refuses by ending the connection does so twice.
+        let again = probe.body.is_none() && probe.method.is_safe();
+        let exchanges = async {
+            match self.exchange(&probe).await {
+                Err(ended) if again && ended.is_closed() => self.exchange(&probe).await,
+                sent => sent,
+            }
+        };
+        match tokio::time::timeout(self.patience, exchanges).await {
             Ok(sent) => sent,
             Err(_) => {
                 let why = format!("no answer within {} s", self.patience.as_secs());
@@ -322,7 +331,7 @@ impl Http {
             .await
     }
 
-    async fn exchange(&self, probe: Probe) -> Sent {
+    async fn exchange(&self, probe: &Probe) -> Sent {
         let printed = probe.printed();
         let unsent = |what: &str| Unreachable(format!("{what} cannot be sent"), Point::NotSent);
         let cannot = |_| unsent(without_query(&probe.url));
@@ -462,7 +471,8 @@ mod tests {
         let ask = || http.send(Probe::new("GET", format!("http://{address}/")));
         let server = async {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-            for answer in [&b""[..], b"what?\r\n\r\n"] {
+            // Ended twice: the first time it might have been a kept connection at its end.
+            for answer in [&b""[..], b"", b"what?\r\n\r\n"] {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let _read = stream.read(&mut [0; 4096]).await.unwrap();
                 stream.write_all(answer).await.unwrap();
@@ -476,6 +486,30 @@ mod tests {
         assert_eq!(ask().await.unwrap_err().1, Point::NotConnected);
         let unsent = http.send(Probe::new("GET", "http://a b/")).await.unwrap_err();
         assert_eq!(unsent.1, Point::NotSent);
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_ends_is_no_answer() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let http = Http::new("test".into(), None);
+        let ask = || http.send(Probe::new("GET", format!("http://{address}/")));
+        let server = async {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _read = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                // The next request on this connection gets nothing.
+                let _read = stream.read(&mut [0; 4096]).await.unwrap();
+            }
+        };
+        let client = async {
+            assert_eq!(ask().await.unwrap().status, 200);
+            assert_eq!(ask().await.unwrap().status, 200);
+            drop(http.send(Probe::new("POST", format!("http://{address}/"))).await.unwrap_err());
+        };
+        tokio::join!(client, server);
     }
 
     #[test]

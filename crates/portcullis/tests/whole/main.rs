@@ -13,6 +13,7 @@ mod database_full;
 mod databases;
 mod delegated;
 mod demo;
+mod deployment;
 mod evidence;
 mod exposed;
 mod foreign_issuer;

@@ -1,50 +1,38 @@
-//! The same backend, which nobody here wrote (httpbin behind waitress), twice: behind Portcullis on PostgreSQL, and by
-//! itself with everything that a team in a hurry leaves open. The audit tells the two apart in every line of a document.
+//! The same backend, which nobody here wrote (httpbin behind waitress), twice: in the demo deployment behind Portcullis, and
+//! by itself with everything that a team in a hurry leaves open. The audit tells the two apart in every line of
+//! SECURITY-MEASURES.md: each passes in the one world, but for those that one machine cannot show, and fails in the other.
 //!
-//! What stands for the internet here: the probe asks the open database from this machine, and its report says that it
-//! stood outside.
+//! What stands for the internet in the careless world: the probe asks the open database from this machine, and its report
+//! says that it stood outside.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use testkit::backend::Httpbin;
+use testkit::backend::Careless;
 use testkit::postgres::Postgres;
 use testkit::process;
-use testkit::server::{Server, answer};
 
-use crate::served::{AUDIENCE, Laid, private};
-use crate::world::{Caller, PASSWORD, openapi, portcullis};
+use crate::demo;
+use crate::deployment::{FRONTEND, endpoints};
+use crate::served::{AUDIENCE, private};
+use crate::world::{PASSWORD, portcullis};
 
-/// A line for each measure that has one, in the words of a team.
-const DOCUMENT: &str = "\
-# What we promise
+/// Whatever a line of the document stands for.
+const LINES: [&str; 13] = ["G1", "G2", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A9", "A10", "N1", "N2"];
+/// What is not proven in the sound world, and why: its repository is new and has nothing locked, so that no advisory could
+/// speak of it and no version wait. That needs a registry, which is not on this machine.
+const OPEN: [(&str, &str); 1] = [("G2", "no direct dependency with a locked version was found")];
 
-- [ ] No secrets are hardcoded in the codebase.
-- [ ] Dependencies are kept up to date by Dependabot.
-- [ ] No plain passwords are stored, only their hashes.
-- [ ] The database requires a strong password.
-  - [ ] That password is rotated every 90 days.
-- [ ] All endpoints require a static API key.
-  - [ ] Replaced by OAuth: client credentials for machines.
-- [ ] User endpoints require a JWT of the user.
-- [ ] All endpoints require scopes.
-  - [ ] The token expires after 15 minutes.
-- [ ] The database is network-isolated.
-- [ ] CORS lets in the frontend origin only.
-- [x] Lunch is at noon.
-";
-const LINES: [&str; 12] = ["G1", "G2", "A1", "A3", "A4", "A5", "A6", "A7", "A9", "A10", "N1", "N2"];
-const FRONTEND: &str = "https://app.example.com";
-
-fn endpoints() -> String {
-    openapi(&[
-        ("/anything/orders", Caller::User, "read:orders"),
-        ("/anything/profile", Caller::User, "read:profile"),
-        ("/anything/stock", Caller::Client, "read:stock"),
-        ("/anything/prices", Caller::Client, "read:prices"),
-        ("/status/500", Caller::Client, "read:stock"),
-    ])
+/// A repository that a tool keeps current, and that holds no secret.
+pub async fn well_kept(folder: &Path) {
+    let dependabot = "version: 2\nupdates:\n  - package-ecosystem: github-actions\n    directory: /\n    \
+                      schedule:\n      interval: weekly\n";
+    repository(
+        folder,
+        &[("ada", ".github/dependabot.yml", dependabot), ("dependabot[bot]", "README.md", "# Shop\n")],
+    )
+    .await;
 }
 
 /// A repository whose workflow is what can grow old.
@@ -70,14 +58,10 @@ async fn repository(folder: &Path, commits: &[(&str, &str, &str)]) {
     }
 }
 
-fn add(laid: &Laid, text: &str) {
-    let before = std::fs::read_to_string(laid.file()).unwrap();
-    std::fs::write(laid.file(), before + text).unwrap();
-}
-
 /// The report, and the document as it is written.
 async fn audit(folder: &Path) -> (Value, String) {
-    std::fs::write(folder.join("measures.md"), DOCUMENT).unwrap();
+    let document = demo::document().replace("- [ ] ", "- [x] ");
+    std::fs::write(folder.join("measures.md"), document).unwrap();
     let mut command = portcullis(&["audit", "--format", "json", "--write", "--document"]);
     command.arg(folder.join("measures.md")).arg("--config").arg(folder.join("portcullis.toml"));
     let output = process::run(command).await;
@@ -96,87 +80,14 @@ fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
     report["measures"].as_array().unwrap().iter().find(|measure| measure["id"] == id).unwrap()
 }
 
-fn failed(report: &Value, id: &str) -> Vec<String> {
-    let claims = of(report, id)["claims"].as_array().unwrap().iter();
-    let failed = claims.filter(|claim| claim["verdict"] == "fail");
-    failed.map(|claim| format!("{}: {}", claim["id"], claim["evidence"][0]["what"])).collect()
+fn claim<'r>(report: &'r Value, measure: &str, id: &str) -> &'r Value {
+    of(report, measure)["claims"].as_array().unwrap().iter().find(|claim| claim["id"] == id).unwrap()
 }
 
-/// Behind Portcullis: its store and the backend's database on PostgreSQL, adopted and rotated.
-async fn sound(backend: &Httpbin) -> (Value, String) {
-    let cluster = Postgres::start();
-    let (store, database) = (cluster.fresh_database(), cluster.fresh_database());
-    let laid = Laid::on_postgres(&store.url(), &store.password).await;
-    let upstream = std::fs::read_to_string(laid.file()).unwrap();
-    let upstream = upstream.lines().find(|line| line.starts_with("upstream")).unwrap().to_owned();
-    laid.edit(&upstream, &format!("upstream = \"{}\"\nopenapi = \"openapi.json\"", backend.url()));
-    laid.edit(
-        "[[gateway.route]]\nmatch = \"GET /notes\"\nscopes = [\"read:notes\"]\ncaller = \"user\"\n",
-        "",
-    );
-    laid.edit("audience =", &format!("frontend_origins = [\"{FRONTEND}\"]\naudience ="));
-    std::fs::write(laid.path("openapi.json"), endpoints()).unwrap();
-    private(&laid.path("backend.password"), database.password.as_bytes());
-    private(&laid.path("backend.admin"), cluster.url_with_password("postgres").as_bytes());
-    add(
-        &laid,
-        &format!(
-            "[[database]]\nname = \"backend\"\nurl = \"{}\"\npassword_file = \"backend.password\"\n\
-             administrator_file = \"backend.admin\"\ngrace = \"1s\"\nsecret = {{ file = \"backend.json\" }}\n",
-            database.url()
-        ),
-    );
-    let of_users = ["read:orders", "read:profile"].map(|scope| format!("{AUDIENCE}={scope}"));
-    for command in [
-        &["api", "create", "--identifier", AUDIENCE, "--scope", "read:orders", "--scope", "read:profile"][..],
-        &["api", "update", AUDIENCE, "--add-scope", "read:stock", "--add-scope", "read:prices"],
-        &[
-            "role",
-            "create",
-            "customer",
-            "--permission",
-            &of_users[0],
-            "--permission",
-            &of_users[1],
-            "--default",
-        ],
-        &["database", "adopt", "backend"],
-        &["database", "rotate", "backend", "--now"],
-    ] {
-        laid.run(command).await.expect(0);
-    }
-    let create = ["app", "create", "--name", "audit", "--type", "non_interactive", "--api", AUDIENCE];
-    let create = [&create[..], &["--scope", "read:stock", "--scope", "read:prices", "--json"]].concat();
-    let application = laid.run(&create).await.expect(0).json();
-    let here = laid.start().await;
-    here.sign_up("audit@example.com").await;
-    let laid = &here.laid;
-    private(&laid.path("audit.secret"), application["client_secret"].as_str().unwrap().as_bytes());
-    private(&laid.path("audit.password"), PASSWORD.as_bytes());
-    let dependabot = "version: 2\nupdates:\n  - package-ecosystem: github-actions\n    directory: /\n    \
-                      schedule:\n      interval: weekly\n";
-    let repository = laid.path("repository");
-    self::repository(
-        &repository,
-        &[("ada", ".github/dependabot.yml", dependabot), ("dependabot[bot]", "README.md", "# Shop\n")],
-    )
-    .await;
-    add(
-        laid,
-        &format!(
-            "[audit]\nfailing = \"GET /status/500\"\ntarget = \"{}\"\nrepository = \"repository\"\nclient_id = {}\nclient_secret_file = \
-             \"audit.secret\"\nuser_email = \"audit@example.com\"\nuser_password_file = \"audit.password\"\n",
-            laid.gateway, application["client_id"]
-        ),
-    );
-    let seen = audit(laid.folder.path()).await;
-    here.stop().await;
-    seen
-}
-
-/// Without it: no authentication, CORS that reflects, a superuser whose password is its name, passwords in clear, an
-/// issuer that gives anybody a token for ten years, a secret in the history, no Dependabot.
-async fn careless(backend: &Httpbin) -> (Value, String) {
+/// Without it: a static key or anything like a token lets in, CORS reflects, a superuser's password is its name, users'
+/// passwords are in clear, tokens are for ten years, a secret is in the history, no Dependabot.
+async fn careless() -> (Value, String) {
+    let backend = Careless::start("audit@example.com", PASSWORD).await;
     let cluster = Postgres::start();
     cluster.run_sql("postgres", "create role app superuser login password 'app'");
     cluster.run_sql("postgres", "create database app");
@@ -185,23 +96,13 @@ async fn careless(backend: &Httpbin) -> (Value, String) {
         "create table users (email text, password text); insert into users values ('ada@example.com', 'sunshine'), \
          ('bob@example.com', 'dragon')",
     );
-    let issuer = Server::start(|request| {
-        let asked = String::from_utf8_lossy(request.body()).replace("%3A", ":");
-        let scope = ["read:stock", "read:prices"].into_iter().filter(|scope| asked.contains(scope));
-        let scope = scope.collect::<Vec<_>>().join(" ");
-        answer(
-            200,
-            "application/json",
-            json!({ "access_token": for_ever(&scope), "token_type": "Bearer" }).to_string(),
-        )
-    })
-    .await;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("openapi.json"), endpoints()).unwrap();
+    std::fs::write(path("openapi.json"), endpoints().to_string()).unwrap();
     private(&path("app.password"), b"app");
     private(&path("audit.secret"), b"partner-secret");
-    private(&path("audit.key"), b"static-key-of-a-partner");
+    private(&path("audit.password"), PASSWORD.as_bytes());
+    private(&path("audit.key"), Careless::KEY.as_bytes());
     let mut probe = portcullis(&["probe", "--json", "--control", &backend.url()]);
     probe.arg(format!("127.0.0.1:{}", cluster.port()));
     let mut seen = process::run(probe).await.expect(1).json();
@@ -213,22 +114,20 @@ async fn careless(backend: &Httpbin) -> (Value, String) {
     let key = ["AKIA", "Q3EGRIN7", "KZ5TW2XB"].concat();
     let secret = format!("AWS_ACCESS_KEY_ID = \"{key}\"\n");
     repository(&path("repository"), &[("ada", "settings.py", &secret), ("ada", "settings.py", "")]).await;
-    let (url, issuer_url) = (format!("postgres://app@127.0.0.1:{}/app", cluster.port()), issuer.url());
-    let issuer_url = issuer_url.trim_end_matches('/');
+    let url = format!("postgres://app@127.0.0.1:{}/app", cluster.port());
     let configuration = format!(
         r#"
 environment = "staging"
 [identity]
-mode = "delegated"
+issuer = "{backend}/"
 access_token_lifetime = "15m"
+key_encryption_key_file = "kek"
+[identity.session]
+public = "everybody logs in here"
 [gateway]
 audience = "{AUDIENCE}"
 openapi = "openapi.json"
 frontend_origins = ["{FRONTEND}"]
-[[gateway.issuer]]
-url = "{issuer_url}/"
-audience = "{AUDIENCE}"
-maximum_token_lifetime = "15m"
 [[database]]
 name = "backend"
 url = "{url}"
@@ -236,64 +135,58 @@ password_file = "app.password"
 maximum_password_age = "180d"
 dead_man_switch = true
 [audit]
-target = "{}"
+target = "{backend}"
 repository = "repository"
 database = "{url}"
 database_password_file = "app.password"
 client_id = "partner"
 client_secret_file = "audit.secret"
+user_email = "audit@example.com"
+user_password_file = "audit.password"
 api_key_file = "audit.key"
+mailbox = "{backend}/mailbox"
 outside = ["probe.json"]
 "#,
-        backend.url()
+        backend = backend.url()
     );
     std::fs::write(path("portcullis.toml"), configuration).unwrap();
+    // The auditor reads a store to know which scopes somebody has; this one serves nobody.
+    private(&path("kek"), &[7; 32]);
+    let mut create = portcullis(&["api", "create", "--identifier", AUDIENCE, "--scope", "read:stock"]);
+    create.arg("--config").arg(path("portcullis.toml"));
+    process::run(create).await.expect(0);
     audit(folder.path()).await
-}
-
-/// A token that nobody verifies, good for ten years.
-fn for_ever(scope: &str) -> String {
-    let part = |value: Value| {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let bytes = value.to_string().into_bytes();
-        let mut text = String::new();
-        for chunk in bytes.chunks(3) {
-            let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
-                << (8 * (3 - chunk.len()));
-            for at in 0..=chunk.len() {
-                text.push(char::from(alphabet[(word >> (18 - 6 * at) & 63) as usize]));
-            }
-        }
-        text
-    };
-    let header = part(json!({ "alg": "RS256", "typ": "at+jwt" }));
-    let claims = json!({ "sub": "partner", "aud": AUDIENCE, "scope": scope, "iat": 1_700_000_000, "exp": 2_015_360_000 });
-    format!("{header}.{}.c2lnbmF0dXJl", part(claims))
 }
 
 #[tokio::test]
 async fn the_audit_tells_the_two_apart_in_every_line() {
-    let backend = Httpbin::start().await;
-    let (sound, written) = sound(&backend).await;
-    let (careless, opened) = careless(&backend).await;
-    let (of_sound, of_careless) = (verdicts(&sound), verdicts(&careless));
+    let (sound, (careless, opened)) = tokio::join!(demo::shown(), careless());
+    let mut of_sound = verdicts(&sound.report);
+    // Time is seen by a later look alone.
+    of_sound.extend(verdicts(&sound.later).into_iter().filter(|(id, _)| id == "A10"));
+    let of_careless = verdicts(&careless);
     let mut wrong = Vec::new();
     for id in LINES {
-        if of_sound[id] == "fail" {
-            wrong.push(format!("{id} fails behind Portcullis: {:?}", failed(&sound, id)));
+        let open = OPEN.iter().find(|(open, _)| *open == id);
+        let seen = if id == "A10" { of(&sound.later, id) } else { of(&sound.report, id) };
+        let why = seen["claims"].to_string();
+        match (of_sound[id].as_str(), open) {
+            ("pass", None) => {}
+            // Another line of the document took its place, and is ticked.
+            ("superseded", None) if id == "A5" => {}
+            ("not_proven", Some((_, reason))) if why.contains(reason) => {}
+            (verdict, _) => wrong.push(format!("{id} is {verdict} behind Portcullis: {:#}", seen["claims"])),
         }
-        if of_careless[id] != "fail" {
+        if of_careless[id] != "fail" && !(id == "A5" && of_careless[id] == "superseded") {
             wrong.push(format!("{id} is {} without it: {:#}", of_careless[id], of(&careless, id)["claims"]));
         }
     }
     assert!(wrong.is_empty(), "{}\n{of_sound:?}\n{of_careless:?}", wrong.join("\n"));
-    // What can be shown on one machine is; the rest is not proven, and says why.
-    for id in ["A1", "N1", "N2"] {
-        assert_eq!(of_sound[id], "pass", "{id}: {:#}", of(&sound, id)["claims"]);
-    }
-    for line in ["No plain passwords", "The database is network-isolated", "CORS lets in"] {
-        assert!(written.contains(&format!("- [x] {line}")), "{line}: {written}");
-    }
+    // The key is real: what it opens there, it opens no more here.
+    assert_eq!(claim(&careless, "A5", "the_old_api_key_is_dead")["verdict"], "fail");
+    assert_eq!(claim(&sound.report, "A5", "the_old_api_key_is_dead")["verdict"], "pass");
+    let boxes = demo::document().matches("- [").count();
     let ticked = |text: &str| text.matches("- [x] ").count();
-    assert_eq!(ticked(&opened), 1, "lunch alone, which nobody measures: {opened}");
+    assert_eq!(ticked(&sound.document), boxes - OPEN.len(), "{}", sound.document);
+    assert_eq!(ticked(&opened), 0, "{opened}");
 }

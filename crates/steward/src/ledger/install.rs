@@ -198,7 +198,7 @@ fn rights(server: &Server, names: &Names, auditor: Option<&str>) -> Vec<Statemen
             format!("{readers} may read the ledger, which holds no secret; {owner} may rotate and retire."),
             format!(
                 "grant usage on schema portcullis to {readers};\n\
-                 grant select on portcullis.slot, portcullis.rotation to {readers};\n\
+                 grant select on portcullis.slot, portcullis.rotation, portcullis.reversal to {readers};\n\
                  grant execute on function portcullis.credentials() to {readers};\n{rules}{}",
                 callers.trim_end().trim_end_matches(';')
             ),
