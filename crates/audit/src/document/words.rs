@@ -191,20 +191,27 @@ pub(crate) fn replaces(text: &str) -> bool {
     })
 }
 
-/// The environments that a line tells apart; one alone, or none, is no distinction.
+/// The environments that a line speaks of: several that it tells apart, or the one in which it says to be true. A single one
+/// that is named otherwise ("while in the development of…") is no restriction.
 pub(crate) fn environments(text: &str) -> Vec<&'static str> {
     let all = sentences(text).concat();
     let known = [
-        ("development", [" dev ", " development "]),
-        ("staging", [" staging ", " stage "]),
-        ("production", [" prod ", " production "]),
+        ("development", ["dev", "development"]),
+        ("staging", ["stage", "staging"]),
+        ("production", ["prod", "production"]),
     ];
-    let named: Vec<_> = known
-        .into_iter()
-        .filter(|(_, words)| words.iter().any(|word| all.contains(word)))
-        .map(|(name, _)| name)
-        .collect();
-    if named.len() > 1 { named } else { Vec::new() }
+    let named = |says: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
+        known.iter().filter(|(_, words)| words.iter().any(|word| says(word))).map(|(name, _)| *name).collect()
+    };
+    let apart = named(&|word| all.contains(&format!(" {word} ")));
+    if apart.len() > 1 {
+        return apart;
+    }
+    named(&|word| {
+        [format!(" in {word} "), format!(" on {word} "), format!(" {word} environment ")]
+            .iter()
+            .any(|place| all.contains(place))
+    })
 }
 
 /// The number before a unit of time, in seconds, in the sentence that speaks of the measure.
@@ -262,6 +269,21 @@ mod tests {
             (5400, "90 min"),
         ] {
             assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_line_of_one_environment_is_not_ticked_by_another() {
+        for (text, named) in [
+            ("The database is private in production.", &["production"][..]),
+            ("On staging, mail is caught", &["staging"]),
+            ("The production environment is isolated", &["production"]),
+            ("Private in production and staging, public in dev", &["development", "staging", "production"]),
+            ("Keys are made while a feature is in the development of a team", &[]),
+            ("Production secrets are kept apart", &[]),
+            ("Every password is hashed", &[]),
+        ] {
+            assert_eq!(environments(text), named, "{text}");
         }
     }
 
