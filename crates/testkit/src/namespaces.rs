@@ -151,11 +151,17 @@ impl Namespaces {
     #[must_use]
     pub fn join_this_machine(&self, host: Host) -> Ipv4Addr {
         let namespace = self.name(host);
-        // Test programs that run beside each other take networks of four addresses each.
-        let process = std::process::id();
-        let base = u8::try_from(process % 63).expect("below 63") * 4;
+        // Networks of four addresses each; test programs that run beside each other begin to look at different ones.
+        let shown = Command::new(ip()).args(["-o", "-4", "addr", "show"]).output().expect("`ip` starts");
+        let taken = String::from_utf8_lossy(&shown.stdout).into_owned();
+        let begin = std::process::id() % 63;
+        let base = (begin..begin + 63)
+            .map(|number| u8::try_from(number % 63).expect("below 63") * 4)
+            .find(|base| !taken.contains(&format!(" 192.0.2.{}/", base + 1)))
+            .expect("a free network in 192.0.2.0/24");
         let (ours, theirs) = (Ipv4Addr::new(192, 0, 2, base + 1), Ipv4Addr::new(192, 0, 2, base + 2));
-        let interface = format!("tk{process}");
+        // 15 letters at most.
+        let interface = format!("tk{}-{base}", std::process::id());
         for words in [
             format!("link add {interface} type veth peer name to_machine netns {namespace}"),
             format!("addr add {ours}/30 dev {interface}"),

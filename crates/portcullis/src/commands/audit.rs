@@ -41,8 +41,8 @@ pub async fn run(arguments: &Audit, environment: &Environment) -> ExitCode {
         return repeated::run(arguments, every, environment).await;
     }
     match audited(arguments, environment).await {
-        Ok(audited) => exit_code(Outcome::Audited(&audited.report)).into(),
-        Err(error) => refused(&error),
+        Ok(Audited { report, left: Ok(()), .. }) => exit_code(Outcome::Audited(&report)).into(),
+        Ok(Audited { left: Err(error), .. }) | Err(error) => refused(&error),
     }
 }
 
@@ -57,6 +57,8 @@ struct Audited {
     report: Report,
     /// The one before it in this environment, where it is kept and was looked for.
     last: Option<Report>,
+    /// What of it could not be written. What was found counts all the same.
+    left: Result<(), CommandError>,
 }
 
 async fn audited(arguments: &Audit, environment: &Environment) -> Result<Audited, CommandError> {
@@ -64,7 +66,7 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Audited
     let installation = match (Installation::find(&arguments.place, environment), &arguments.from) {
         // A kept report is shown anywhere: it needs no configuration unless one is named.
         (Err(_), Some(file)) if arguments.place.config.is_none() && arguments.place.dir.is_none() => {
-            return again(arguments, &formats, file).map(|report| Audited { report, last: None });
+            return again(arguments, &formats, file);
         }
         (found, _) => found?,
     };
@@ -128,12 +130,12 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Audited
             .and_then(|audit| audit.state.as_ref())
             .map(|folder| configuration.path(folder)),
     };
-    left(arguments, &formats, &report, &beside, file.as_deref())?;
-    Ok(Audited { report, last })
+    let left = left(arguments, &formats, &report, &beside, file.as_deref());
+    Ok(Audited { report, last, left })
 }
 
 /// A kept report, where there is no configuration.
-fn again(arguments: &Audit, formats: &Formats, file: &std::path::Path) -> Result<Report, CommandError> {
+fn again(arguments: &Audit, formats: &Formats, file: &std::path::Path) -> Result<Audited, CommandError> {
     let mut reading = Reading::new(None, arguments.write);
     let ::audit::verify::Believed { mut report, mut bytes, .. } = reading.evidence(file)?;
     let earlier = arguments.since.as_deref().map(|file| reading.earlier(file)).transpose()?;
@@ -161,8 +163,8 @@ fn again(arguments: &Audit, formats: &Formats, file: &std::path::Path) -> Result
         anchors: Anchors::default(),
         state: None,
     };
-    left(arguments, formats, &report, &beside, arguments.document.as_deref())?;
-    Ok(report)
+    let left = left(arguments, formats, &report, &beside, arguments.document.as_deref());
+    Ok(Audited { report, last: None, left })
 }
 
 /// `--with`

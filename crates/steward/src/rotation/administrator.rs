@@ -81,8 +81,8 @@ async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
         // A refusal says nothing where another steward has changed the password since the look at the journal.
         let stale = outcome.is_err()
             && match &stored {
-                Some(read) => hands.journal.has_moved_on(read).await?,
-                None => hands.journal.load(&name).await?.is_some(),
+                Some(read) => hands.journal.has_moved_on(read).await.unwrap_or(false),
+                None => hands.journal.load(&name).await.is_ok_and(|entry| entry.is_some()),
             };
         if !stale {
             return outcome.map(Some);
@@ -132,12 +132,11 @@ fn no_login(hands: &Hands<'_>, outcome: Login, said: String) -> Fault {
 
 /// Changes its password, when it is wanted or due or has begun. None where there is nothing to do, or no administrator.
 pub(crate) async fn rotate(hands: &Hands<'_>, wanted: bool) -> Result<Option<Report>, Fault> {
-    let mut rounds = 0;
+    let (mut acted, mut rounds) = (false, 0);
     loop {
         let Some(entry) = entry(hands).await? else { return Ok(None) };
         rounds += 1;
-        let changed = rounds > 1 && entry.state == State::Stable;
-        if changed {
+        if acted && entry.state == State::Stable {
             return Ok(entry.report);
         }
         let age = schedule::age(
@@ -164,10 +163,13 @@ pub(crate) async fn rotate(hands: &Hands<'_>, wanted: bool) -> Result<Option<Rep
                 reason: "the administrator's change does not come to an end".to_owned(),
             });
         }
-        if let Err(fault) = step(hands, entry.clone(), wanted).await
-            && !hands.journal.has_moved_on(&entry).await?
-        {
-            return Err(fault);
+        acted = true;
+        if let Err(fault) = step(hands, entry.clone(), wanted).await {
+            if !hands.journal.has_moved_on(&entry).await.unwrap_or(false) {
+                return Err(fault);
+            }
+            // Somebody else's progress is not our stubbornness.
+            rounds = 0;
         }
     }
 }

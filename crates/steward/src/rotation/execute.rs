@@ -104,16 +104,19 @@ async fn go_on(hands: &Hands<'_>, wanted: Wanted, patient: bool) -> Result<Ticke
             Step::Halt(halt) => {
                 let fault = halted(hands, &entry, halt, &look);
                 close(look).await;
-                if !hands.journal.has_moved_on(&entry).await? {
+                if !hands.journal.has_moved_on(&entry).await.unwrap_or(false) {
                     return Err(fault);
                 }
+                // Somebody else's progress is not our stubbornness.
+                last = None;
             }
             step => {
                 let read = entry.clone();
-                if let Err(fault) = act(hands, entry, look, step).await
-                    && !hands.journal.has_moved_on(&read).await?
-                {
-                    return Err(fault);
+                let outcome = act(hands, entry, look, step).await;
+                let moved_on = outcome.is_err() && hands.journal.has_moved_on(&read).await.unwrap_or(false);
+                match outcome {
+                    Err(_) if moved_on => last = None,
+                    outcome => outcome?,
                 }
             }
         }

@@ -40,9 +40,15 @@ async fn follow(
             let (arguments, environment) = (arguments.clone(), environment.clone());
             let run = move || async move { Ok(audited(&arguments, &environment).await) };
             match schedule::patiently(run).await {
-                Ok(Ok(Audited { report, last })) => {
+                Ok(Ok(Audited { report, last, left })) => {
+                    // What was found is told even where the disk is full.
                     news::tell(before.as_ref().or(last.as_ref()), &report);
                     before = Some(report);
+                    match left {
+                        Err(error) if is_first => return error,
+                        Err(error) => news::failed(&error.message),
+                        Ok(()) => {}
+                    }
                 }
                 Ok(Err(error)) if is_first => return error,
                 Ok(Err(error)) => news::failed(&error.message),
