@@ -147,13 +147,41 @@ impl Journal {
     /// # Errors
     /// [`Fault::Journal`], [`Fault::Store`].
     pub async fn advance(&self, next: &Entry, now: i64) -> Result<Option<Entry>, Fault> {
-        let (seen, name) = (&next.row, next.row.name.as_str());
+        let row = self.row(next, now)?;
+        let advanced = self.store.advance_rotation(&next.row, &row).await?;
+        Ok(advanced.then(|| Entry { row, ..next.clone() }))
+    }
+
+    /// Another credential takes the place of what was read, with a history of its own. None when the stored row has moved
+    /// on: then somebody else's credential stands there, which must not get lost.
+    ///
+    /// # Errors
+    /// [`Fault::Journal`], [`Fault::Store`].
+    pub async fn begin_anew(&self, read: &Entry, current: Held, now: i64) -> Result<Option<Entry>, Fault> {
+        let next = Entry {
+            row: read.row.clone(),
+            state: State::Stable,
+            current,
+            pending: None,
+            previous: None,
+            course: Course::default(),
+            report: None,
+            fault: None,
+        };
+        let row = self.row(&next, now)?;
+        let begun = self.store.begin_rotation_anew(&read.row, &row).await?;
+        Ok(begun.then(|| Entry { row, ..next }))
+    }
+
+    /// The row that is to take the place of the one that an entry was read from.
+    fn row(&self, next: &Entry, now: i64) -> Result<RotationRow, Fault> {
+        let name = next.row.name.as_str();
         let part = |part: &'static str, held: &Option<Held>| {
             held.as_ref().map(|held| self.close(name, part, held)).transpose()
         };
-        let row = RotationRow {
+        Ok(RotationRow {
             name: name.to_owned(),
-            revision: seen.revision + 1,
+            revision: next.row.revision + 1,
             generation: next.generation(),
             state: next.state.word().to_owned(),
             current: self.close(name, "current", &next.current)?,
@@ -163,9 +191,7 @@ impl Journal {
             report: next.report.as_ref().map(|report| json(name, report)).transpose()?,
             fault: next.fault.clone(),
             updated_at: now,
-        };
-        let advanced = self.store.advance_rotation(seen, &row).await?;
-        Ok(advanced.then(|| Entry { row, ..next.clone() }))
+        })
     }
 
     /// Whether another steward has gone on since this entry was read. What was concluded from it is stale then: a password

@@ -115,6 +115,22 @@ impl Store {
         if next.name != seen.name || next.revision <= seen.revision || next.generation < seen.generation {
             return Err(Fault::Conflict("a rotation's revision and generation only grow".to_owned()));
         }
+        self.put_rotation(seen, next).await
+    }
+
+    /// As [`Store::advance_rotation`], where another credential takes the place of the one that was looked after, and begins
+    /// with a generation of its own. The revision grows all the same, so that nobody takes the new row for the old one.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] for a revision that does not grow; else when the database fails.
+    pub async fn begin_rotation_anew(&self, seen: &Model, next: &Model) -> Result<bool, Fault> {
+        if next.name != seen.name || next.revision <= seen.revision {
+            return Err(Fault::Conflict("a rotation's revision only grows".to_owned()));
+        }
+        self.put_rotation(seen, next).await
+    }
+
+    async fn put_rotation(&self, seen: &Model, next: &Model) -> Result<bool, Fault> {
         self.write(move |transaction| async move {
             let transaction = &*transaction;
             let updated = Entity::update_many()

@@ -78,6 +78,9 @@ async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
         let Some(configured) = configured(hands)? else { return Ok(None) };
         let stored = hands.journal.load(&name).await?;
         let outcome = entry_of(hands, &name, stored.as_ref(), &configured).await;
+        if let Ok(None) = outcome {
+            continue;
+        }
         // A refusal says nothing where another steward has changed the password since the look at the journal.
         let stale = outcome.is_err()
             && match &stored {
@@ -85,41 +88,46 @@ async fn entry(hands: &Hands<'_>) -> Result<Option<Entry>, Fault> {
                 None => hands.journal.load(&name).await.is_ok_and(|entry| entry.is_some()),
             };
         if !stale {
-            return outcome.map(Some);
+            return outcome;
         }
     }
 }
 
+/// None where another steward has put a new entry there meanwhile.
 async fn entry_of(
     hands: &Hands<'_>,
     name: &str,
     stored: Option<&Entry>,
     configured: &Credential,
-) -> Result<Entry, Fault> {
+) -> Result<Option<Entry>, Fault> {
     if let Some(entry) = stored
         && entry.current.credential.username == configured.username
         && !was_changed_elsewhere(hands, entry, configured).await?
     {
-        return Ok(entry.clone());
+        return Ok(Some(entry.clone()));
     }
     let mut credential = hands.at_configured(configured)?;
     let (outcome, session, said) = attempt(&credential).await;
     let Some(mut session) = session else { return Err(no_login(hands, outcome, said)) };
     let slots = ledger::slots(&mut session).await;
-    let stored = ledger::credentials(&mut session).await;
+    let verifiers = ledger::credentials(&mut session).await;
     logout(session).await;
     let slots = slots.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
-    let stored = stored.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
+    let verifiers = verifiers.map_err(|error| hands.ledger_fault("reading the ledger", &error))?;
     let slot = slots.iter().find(|slot| slot.role == credential.username && slot.kind == Kind::Administrator);
     credential.generation = slot.map_or(0, |slot| slot.generation);
     // The ledger's date counts where it speaks of the password that is in use.
-    let live = stored.into_iter().find(|stored| stored.role == credential.username);
-    let live = live.and_then(|stored| stored.fingerprint);
+    let live = verifiers.into_iter().find(|live| live.role == credential.username);
+    let live = live.and_then(|live| live.fingerprint);
     let set_at = slot.filter(|slot| slot.fingerprint == live).and_then(|slot| slot.set_at);
-    // Another administrator than before begins its own history.
-    hands.journal.forget(name).await?;
     let held = Held { credential, verifier: None, set_at };
-    hands.journal.begin(name, &held, (hands.clock)()).await
+    let now = (hands.clock)();
+    match stored {
+        // Another administrator than before begins its own history, unless somebody has gone on: what is pending there may
+        // be the only password that logs in.
+        Some(read) => hands.journal.begin_anew(read, held, now).await,
+        None => hands.journal.begin(name, &held, now).await.map(Some),
+    }
 }
 
 fn no_login(hands: &Hands<'_>, outcome: Login, said: String) -> Fault {
@@ -322,23 +330,45 @@ async fn set(
     Ok(())
 }
 
-/// Its file, whole or not at all, and the platform's variable where there is one.
+/// To its places, as long as nobody has gone on meanwhile. Whoever wrote last puts right what it wrote over.
 async fn deliver(
     hands: &Hands<'_>,
     next: &mut Entry,
     now: i64,
     begun: tokio::time::Instant,
 ) -> Result<(), Fault> {
+    let overtaken = || Fault::Overtaken(hands.database.name.clone());
+    let name = entry_name(&hands.database.name);
+    let stored = hands.journal.load(&name).await?;
+    if stored.is_none_or(|stored| stored.generation() != next.generation()) {
+        return Err(overtaken());
+    }
+    hand_over(hands, &next.current.credential).await?;
+    let mut given = next.generation();
+    loop {
+        let stored = hands.journal.load(&name).await?;
+        let Some(stored) = stored.filter(|stored| stored.generation() != given) else { break };
+        hand_over(hands, &stored.current.credential).await?;
+        given = stored.generation();
+    }
+    if given != next.generation() {
+        return Err(overtaken());
+    }
+    tell_other_ledgers(hands, next).await;
+    next.course.delivered_at = Some(now);
+    taken(next, "delivered", now, Some(begun));
+    Ok(())
+}
+
+/// Its file, whole or not at all, and the platform's variable where there is one.
+async fn hand_over(hands: &Hands<'_>, current: &Credential) -> Result<(), Fault> {
     let failed = |fault: delivery::DeliveryFault| Fault::Delivery {
         name: hands.database.name.clone(),
         reason: format!("the administrator's password: {fault}"),
     };
     let Some(written) = configured(hands)? else { return Err(Fault::Overtaken(hands.database.name.clone())) };
-    let credential = Credential {
-        password: next.current.credential.password.clone(),
-        generation: next.generation(),
-        ..written
-    };
+    let credential =
+        Credential { password: current.password.clone(), generation: current.generation, ..written };
     if let Some(path) = &hands.database.administrator_file {
         let text = SecretString::from(format!("{}\n", credential.url_with_password().expose_secret()));
         let path = path.clone();
@@ -348,9 +378,6 @@ async fn deliver(
     if let Some(place) = &hands.database.secret {
         delivery::deliver_administrator(place, &credential).await.map_err(failed)?;
     }
-    tell_other_ledgers(hands, next).await;
-    next.course.delivered_at = Some(now);
-    taken(next, "delivered", now, Some(begun));
     Ok(())
 }
 

@@ -131,6 +131,17 @@ pub(super) async fn deliver(
         return Err(Fault::Overtaken(hands.database.name.clone()));
     }
     hand_over(hands, &next.current.credential).await?;
+    // And once more just after: whoever wrote last puts right what it wrote over.
+    let mut given = next.generation();
+    loop {
+        let stored = hands.journal.load(&hands.database.name).await?;
+        let Some(stored) = stored.filter(|stored| stored.generation() != given) else { break };
+        hand_over(hands, &stored.current.credential).await?;
+        given = stored.generation();
+    }
+    if given != next.generation() {
+        return Err(Fault::Overtaken(hands.database.name.clone()));
+    }
     next.course.delivered_at = Some(now);
     next.course.quiet_since = None;
     taken(next, "delivered", now, Some(begun));

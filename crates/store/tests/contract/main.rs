@@ -111,6 +111,7 @@ contracts! {
         a_journal_begins_once,
         a_step_replaces_what_was_read,
         generations_only_grow_and_nodes_hear_of_them,
+        another_credential_begins_anew_only_in_the_place_of_what_was_read,
         nodes_give_signs_of_life,
         a_journal_is_forgotten_with_its_nodes,
         one_of_sixteen_takes_a_step,

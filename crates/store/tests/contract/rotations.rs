@@ -72,6 +72,21 @@ pub async fn generations_only_grow_and_nodes_hear_of_them(store: &Store) {
     assert_eq!(told(store, 0).await, [change(kind::DATABASE_CREDENTIAL, "backend")]);
 }
 
+pub async fn another_credential_begins_anew_only_in_the_place_of_what_was_read(store: &Store) {
+    let first = row("backend", 1, 4, "stable");
+    store.begin_rotations(&first).await.unwrap();
+    let anew = row("backend", 2, 0, "stable");
+    let restarted = store.begin_rotation_anew(&first, &row("backend", 1, 0, "stable")).await;
+    assert!(matches!(restarted, Err(Fault::Conflict(_))), "a revision that was used");
+    let prepared = RotationRow { pending: Some(vec![1]), ..row("backend", 2, 4, "prepared") };
+    assert!(store.advance_rotation(&first, &prepared).await.unwrap());
+    assert!(!store.begin_rotation_anew(&first, &anew).await.unwrap(), "what is pending would be lost");
+    assert_eq!(store.rotation("backend").await.unwrap(), Some(prepared.clone()));
+    let anew = row("backend", 3, 0, "stable");
+    assert!(store.begin_rotation_anew(&prepared, &anew).await.unwrap());
+    assert_eq!(store.rotation("backend").await.unwrap(), Some(anew));
+}
+
 pub async fn nodes_give_signs_of_life(store: &Store) {
     store.record_node("store", "b", 1, NOW).await.unwrap();
     store.record_node("store", "a", 1, NOW - 60).await.unwrap();
