@@ -47,6 +47,8 @@ pub(crate) fn fetching(folder: &Path, protocol: &str) -> Command {
         "http.lowSpeedLimit=1000",
         "http.lowSpeedTime=30",
         "fetch.recurseSubmodules=false",
+        // Nobody is asked who we are: an empty one drops those of the user's configuration.
+        "credential.helper=",
         "fetch.writeCommitGraph=false",
         // What is tidied up is tidied up before git ends, not behind our back.
         "gc.autoDetach=false",

@@ -69,7 +69,7 @@ async fn in_file(connection: &mut sqlx::SqliteConnection, session: &str) -> Resu
             named.join(" OR ")
         );
         for row in sqlx::query(AssertSqlSafe(sql)).bind(session).fetch_all(&mut *connection).await? {
-            found.push(read(format!("{table}.{end}"), row.try_get(0)?));
+            found.push(read(format!("{table}.{end}"), row.try_get(0)?)?);
         }
     }
     Ok(found)
@@ -104,7 +104,7 @@ async fn on_a_server(connection: &mut sqlx::PgConnection, session: &str) -> Resu
         let sql =
             format!("SELECT {date} FROM {}.{} WHERE {}", quoted(schema), quoted(table), named.join(" OR "));
         for row in sqlx::query(AssertSqlSafe(sql)).bind(session).fetch_all(&mut *connection).await? {
-            found.push(read(format!("{table}.{end}"), row.try_get(0)?));
+            found.push(read(format!("{table}.{end}"), row.try_get(0)?)?);
         }
     }
     Ok(found)
@@ -114,14 +114,30 @@ fn is_an_end(name: &str) -> bool {
     ENDS.iter().any(|end| name.eq_ignore_ascii_case(end) || name.to_lowercase().ends_with(&format!("_{end}")))
 }
 
-/// A date as it was written: seconds, milliseconds, or RFC 3339. What is none of these is no end that anybody keeps.
-fn read(place: String, text: Option<String>) -> End {
-    let at = text.and_then(|text| match text.parse::<i64>() {
-        Ok(number) if number >= MILLISECONDS => Some(number / 1000),
-        Ok(number) => Some(number),
-        Err(_) => seconds_of(&text),
-    });
-    End { place, at }
+/// A date as it was written: seconds, milliseconds, RFC 3339, or SQLite's own form, which is UTC. None at all is no end; what is
+/// none of these is a fault: it may well be one.
+fn read(place: String, text: Option<String>) -> Result<End, sqlx::Error> {
+    let Some(text) = text else { return Ok(End { place, at: None }) };
+    match number(&text).or_else(|| seconds_of(&written_out(&text))) {
+        Some(at) => Ok(End { place, at: Some(at) }),
+        None => Err(sqlx::Error::Decode(format!("{place} is a date in a form that is not known").into())),
+    }
+}
+
+fn number(text: &str) -> Option<i64> {
+    let whole = text.split_once('.').filter(|(_, part)| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let number: i64 = whole.map_or(text, |(whole, _)| whole).parse().ok()?;
+    Some(if number >= MILLISECONDS { number / 1000 } else { number })
+}
+
+/// `2027-01-15 08:00:00.123+00:00` as `2027-01-15T08:00:00Z`.
+fn written_out(text: &str) -> String {
+    let text = text.replacen(' ', "T", 1);
+    let local =
+        ["Z", "z", "+00:00", "+0000", "+00", "T+00:00"].iter().find_map(|zone| text.strip_suffix(zone));
+    let local = local.unwrap_or(&text);
+    let whole = local.split_once('.').filter(|(_, part)| part.bytes().all(|byte| byte.is_ascii_digit()));
+    format!("{}Z", whole.map_or(local, |(whole, _)| whole))
 }
 
 #[cfg(test)]
@@ -130,11 +146,23 @@ mod tests {
 
     #[test]
     fn dates_are_read_as_they_are_written() {
-        let at = |text: Option<&str>| read("t.c".into(), text.map(ToOwned::to_owned)).at;
+        let read = |text: Option<&str>| read("t.c".into(), text.map(ToOwned::to_owned));
+        let at = |text: Option<&str>| read(text).unwrap().at;
         assert_eq!(at(Some("1800000000")), Some(1_800_000_000));
         assert_eq!(at(Some("1800000000123")), Some(1_800_000_000));
         assert_eq!(at(Some("2027-01-15T08:00:00Z")), Some(1_800_000_000));
-        assert_eq!(at(Some("soon")), None);
+        for form in [
+            "1800000000.5",
+            "2027-01-15 08:00:00",
+            "2027-01-15 08:00:00.25",
+            "2027-01-15T08:00:00.123Z",
+            "2027-01-15T08:00:00+00:00",
+        ] {
+            assert_eq!(at(Some(form)), Some(1_800_000_000), "{form}");
+        }
+        for form in ["soon", "2027-01-15T08:00:00+05:00", ""] {
+            assert!(read(Some(form)).is_err(), "{form}: what is not known is not never");
+        }
         assert_eq!(at(None), None);
         assert!(is_an_end("expires_at") && is_an_end("absolute_expires_at") && is_an_end("Expiry"));
         assert!(!is_an_end("created_at") && !is_an_end("ended_at"));

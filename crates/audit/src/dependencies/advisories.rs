@@ -131,7 +131,11 @@ pub(crate) fn observe(database: &Database, locks: &Locks) -> Result<Seen, String
             if !folder.is_dir() {
                 return Err(format!("{} is no folder", folder.display()));
             }
-            for path in files(folder) {
+            let (files, closed) = files(folder);
+            for path in closed {
+                search.seen.unreadable.push(path.to_string_lossy().into_owned());
+            }
+            for path in files {
                 let text = std::fs::metadata(&path)
                     .ok()
                     .filter(|about| about.len() <= MAXIMUM_FILE)
@@ -206,23 +210,40 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The files of both layouts.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+/// The files of both layouts; and what may hold more, but could not be looked into: closed folders, and links, which are not
+/// followed.
+fn files(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut files, mut closed) = (Vec::new(), Vec::new());
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
-            let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            closed.push(folder);
+            continue;
+        };
+        for entry in entries {
+            let Ok(entry) = entry else {
+                closed.push(folder.clone());
+                continue;
+            };
+            let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else {
+                closed.push(entry.path());
+                continue;
+            };
             let name = name.to_string_lossy();
-            if kind.is_dir() && !name.starts_with('.') {
+            if name.starts_with('.') {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() && formats::is_advisory(&name) {
                 files.push(entry.path());
+            } else if kind.is_symlink() && (formats::is_advisory(&name) || entry.path().is_dir()) {
+                closed.push(entry.path());
             }
         }
     }
     files.sort();
-    files
+    (files, closed)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Routes that were really called: the access log of the backend or of a proxy before it, in JSON lines or in the common or
 //! combined format of Apache and nginx. Method, path and status are read; a query is cut off before anything else happens.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -72,11 +73,12 @@ pub(crate) struct Log {
 /// The system's own words.
 pub(crate) fn read(path: &Path) -> Result<Log, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    // Before it is opened: to open a pipe would wait for whoever writes to it.
+    let metadata = path.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(format!("{} is no file", path.display()));
     }
+    let mut file = File::open(path).map_err(failed)?;
     let mut log = Log { cut: metadata.len() > READ, ..Log::default() };
     if log.cut {
         file.seek(SeekFrom::Start(metadata.len() - READ)).map_err(failed)?;
@@ -139,7 +141,12 @@ fn json(line: &Value) -> Option<Entry> {
     let status = find(&STATUSES)?;
     let status = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
     let status = u16::try_from(status).ok()?;
-    match (find(&METHODS).and_then(Value::as_str), find(&PATHS).and_then(Value::as_str)) {
+    // Loggers have a `target` of their own, which is no path.
+    let path = parts.iter().find_map(|part| {
+        let values = PATHS.iter().filter_map(|name| part.get(name)?.as_str());
+        values.into_iter().find(|value| value.starts_with('/') || value.contains("://"))
+    });
+    match (find(&METHODS).and_then(Value::as_str), path) {
         (Some(method), Some(target)) => entry_of(method, target, status),
         // nginx's own `$request`.
         _ => made(line.get("request")?.as_str()?, status),
@@ -163,17 +170,22 @@ fn entry_of(method: &str, target: &str, status: u16) -> Option<Entry> {
     known.then(|| Entry { method, path: path.to_owned(), status })
 }
 
-/// A path as it may be shown: what could be a number, a name, an address or a token of somebody's is left out.
-pub(crate) fn shown(path: &str) -> String {
-    let plain = |segment: &str| {
+/// A path as it may be shown: its first segment, and those that stand in a known template. Any other may be a number, a name or
+/// a token of somebody's, and so may a first one with a digit or a sign in it, `v2` apart.
+pub(crate) fn shown(path: &str, words: &BTreeSet<&str>) -> String {
+    let is_word = |segment: &str| {
         let version = segment.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.len() < 3);
-        let digits = segment.bytes().any(|byte| byte.is_ascii_digit());
-        let word =
-            segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-        word && segment.len() <= 24 && (!digits || version)
+        let letters = segment.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
+        segment.len() <= 24
+            && (letters || version && segment.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     };
-    let all: Vec<&str> = path.split('/').take(9).map(|part| if plain(part) { part } else { "…" }).collect();
-    all.join("/")
+    let segments: Vec<&str> = path
+        .split('/')
+        .take(9)
+        .enumerate()
+        .map(|(at, part)| if words.contains(part) || at < 2 && is_word(part) { part } else { "…" })
+        .collect();
+    segments.join("/")
 }
 
 #[cfg(test)]
@@ -196,6 +208,7 @@ mod tests {
             r#"{"httpRequest": {"requestMethod": "GET", "requestUrl": "https://a.example/orders/7?x", "status": 200}}"#,
             r#"{"RequestMethod": "GET", "RequestPath": "/orders/7", "DownstreamStatus": 200}"#,
             r#"{"req": {"method": "GET", "url": "/orders/7"}, "res": {"statusCode": 200}}"#,
+            r#"{"target": "tower_http", "request": {"method": "GET", "uri": "/orders/7"}, "status": 200}"#,
         ] {
             assert_eq!(is(line), wanted, "{line}");
         }
@@ -213,11 +226,18 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_path_is_words() {
-        assert_eq!(shown("/v1/orders/7/lines"), "/v1/orders/…/lines");
-        assert_eq!(shown("/users/ada@example.com"), "/users/…");
-        assert_eq!(shown("/reset/3q2-7wAbCdEf"), "/reset/…");
-        assert_eq!(shown("/reset/averyveryveryverylongtokenindeed"), "/reset/…");
-        assert_eq!(shown("/a/b%20c"), "/a/…");
+        let words = ["", "orders", "lines", "{id}"].into();
+        for (path, safe) in [
+            ("/v1/orders/7/lines", "/v1/orders/…/lines"),
+            ("/users/ada@example.com", "/users/…"),
+            ("/users/ada-lovelace", "/users/…"),
+            ("/reset/qWeRtYuIoPaSdFgH", "/reset/…"),
+            ("/3q2-7wAbCdEf", "/…"),
+            ("/averyveryveryverylongtokenindeed", "/…"),
+            ("/a/b%20c", "/a/…"),
+        ] {
+            assert_eq!(shown(path, &words), safe);
+        }
     }
 
     proptest::proptest! {
@@ -225,7 +245,7 @@ mod tests {
         fn no_line_panics(line: String, path: String) {
             let _entry = entry(&line);
             let _entry = entry(&format!("{{{line}"));
-            let _shown = shown(&path);
+            let _shown = shown(&path, &BTreeSet::new());
         }
     }
 }

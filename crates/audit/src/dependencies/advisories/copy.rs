@@ -36,10 +36,11 @@ impl Copy {
             };
             let about: Vec<&str> = about.split_whitespace().collect();
             let [mode, "blob", id, size] = about.as_slice() else { continue };
-            if *mode == "120000" || path.split('/').any(|folder| folder.starts_with('.')) {
+            if path.split('/').any(|folder| folder.starts_with('.')) {
                 continue;
             }
-            if size.parse().is_ok_and(|size: u64| size <= MAXIMUM_FILE) {
+            // A link is not followed, and what it stands for not known.
+            if *mode != "120000" && size.parse().is_ok_and(|size: u64| size <= MAXIMUM_FILE) {
                 ids.push((*id).to_owned());
                 paths.push(path);
             } else {

@@ -60,6 +60,13 @@ fn prepare(folder: &Path) -> Result<File, String> {
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let lock = lock.and_then(|file| file.lock().map(|()| file)).map_err(|error| at(&path, error))?;
     if !is_repository(folder) {
+        // Git may be missing, or the folder somebody else's: then the copy in it is whole, and not ours to throw away.
+        let holds =
+            |name: &str| std::fs::metadata(folder.join(".git").join(name)).is_ok_and(|about| about.len() > 0);
+        if holds("HEAD") && holds("config") {
+            let why = said(folder, &["rev-parse", "--show-toplevel"]).err();
+            return Err(why.unwrap_or_else(|| format!("{} is a repository of others", folder.display())));
+        }
         // What is no repository (a run died while it was made) would make every later fetch fail.
         std::fs::remove_dir_all(folder).map_err(|error| at(folder, error))?;
         DirBuilder::new().mode(0o700).create(folder).map_err(|error| at(folder, error))?;
@@ -92,7 +99,9 @@ async fn fetch(
 ) -> Result<(), String> {
     let mut command = crate::git::fetching(folder, remote.url.scheme());
     if let Some(authorization) = &remote.authorization {
-        // Neither in an argument, which every process of this machine may read, nor in a file. It goes to that host alone.
+        // Neither in an argument, which every process of this machine may read, nor in a file. It goes to that host alone:
+        // git would carry it along to wherever a redirect leads.
+        command.args(["-c", "http.followRedirects=false"]);
         let origin = remote.url.origin().ascii_serialization();
         command.arg(format!("--config-env=http.{origin}/.extraHeader={VARIABLE}"));
         command.env(VARIABLE, authorization.expose_secret());
@@ -132,7 +141,8 @@ async fn listen(group: &mut Group, tell: impl Fn(String)) -> String {
     String::from_utf8_lossy(&told).into_owned()
 }
 
-/// A git and whatever it started: none of them outlives us, or the time that it was given.
+/// A git and whatever it started: none of them outlives the time that it was given. A signal that ends us leaves it to its own
+/// end, which is not far: it stops at a silence of 30 s.
 struct Group(tokio::process::Child);
 
 impl Drop for Group {

@@ -85,6 +85,8 @@ pub(super) fn fetch_metadata(seen: &[Seen]) -> Claim {
             (_, Some(200..=399), _) => Found::Bad(told),
             _ if opened => Found::Bad(told),
             (Origin::Foreign(_), Some(403), Some(403)) => Found::Good(told),
+            // Throttled, or broken for the moment: it says nothing of the header.
+            (Origin::Foreign(_), Some(429 | 500..=599), Some(403)) => Found::Unclear(told),
             (Origin::Foreign(_), Some(_), Some(403)) => Found::Bad(told),
             (Origin::Frontend(_) | Origin::None, Some(now), Some(before)) if now == before => {
                 Found::Good(told)

@@ -14,25 +14,19 @@ use crate::world::inventory::{Inventory, matches};
 pub(super) const ID: &str = "every_called_route_is_known";
 /// How many routes a claim shows.
 const SHOWN: usize = 20;
-/// The issuer's own paths, where one log speaks of both; a path that ends in a slash stands for all below it.
-const ISSUERS: [&str; 17] = [
+/// The issuer's own paths; a path that ends in a slash stands for all below it.
+const ISSUERS: [&str; 11] = [
     "/.well-known/",
     "/oauth/",
     "/authorize",
     "/userinfo",
     "/v2/logout",
     "/oidc/logout",
-    "/dbconnections/",
     "/mfa/",
-    "/api/v2/",
     "/login",
     "/signup",
     "/consent",
     "/reset",
-    "/account",
-    "/console",
-    "/account/",
-    "/console/",
 ];
 
 pub(super) fn claim(config: &Config, inventory: &Inventory) -> Claim {
@@ -41,11 +35,24 @@ pub(super) fn claim(config: &Config, inventory: &Inventory) -> Claim {
             let what = "not tried: no access log was given ([audit] access_log)";
             Claim::pass(ID, vec![Evidence::configuration(what)]).but(Verdict::NotApplicable)
         }
-        Some(path) => judge(path, &access_log::read(path), inventory),
+        Some(path) => {
+            let issuers = issuers(config);
+            judge(path, &access_log::read(path), inventory, issuers)
+        }
     }
 }
 
-fn judge(path: &Path, log: &Result<Log, String>, inventory: &Inventory) -> Claim {
+/// The paths that are nobody's omission: where issuer and backend are one origin, one log speaks of both. Elsewhere the backend
+/// has no business there, and whatever it answers at such a path is its own.
+fn issuers(config: &Config) -> &'static [&'static str] {
+    let origin = |url: &str| url::Url::parse(url).ok().map(|url| url.origin());
+    match (origin(&config.issuer), origin(&config.target)) {
+        (Some(issuer), Some(target)) if issuer == target => &ISSUERS,
+        _ => &[],
+    }
+}
+
+fn judge(path: &Path, log: &Result<Log, String>, inventory: &Inventory, own: &[&str]) -> Claim {
     let log = match log {
         Ok(log) => log,
         Err(why) => {
@@ -54,26 +61,29 @@ fn judge(path: &Path, log: &Result<Log, String>, inventory: &Inventory) -> Claim
         }
     };
     let (mut known, mut unknown, mut issuers) = (BTreeSet::new(), BTreeMap::<String, u64>::new(), 0_u64);
-    // What was refused, not found or failed shows no route; a preflight is answered before any.
-    let served =
-        log.entries.iter().filter(|entry| (200..400).contains(&entry.status) && entry.method != "OPTIONS");
+    // What was refused, not found or failed shows no route; a preflight is answered before any. 101 opens a WebSocket.
+    let served = log.entries.iter().filter(|entry| {
+        (entry.status == 101 || (200..400).contains(&entry.status)) && entry.method != "OPTIONS"
+    });
+    let mut counts = BTreeMap::<(&str, &str), u64>::new();
     for entry in served {
+        *counts.entry((&entry.method, &entry.path)).or_default() += 1;
+    }
+    let words = inventory.endpoints.iter().flat_map(|endpoint| endpoint.template.split('/')).collect();
+    for ((called, target), count) in counts {
         // HEAD follows GET (RFC 9110 section 9.3.2).
-        let method = if entry.method == "HEAD" { "GET" } else { entry.method.as_str() };
+        let method = if called == "HEAD" { "GET" } else { called };
         let is = |at: &usize| {
             let endpoint = &inventory.endpoints[*at];
-            let same = endpoint.method == method || (endpoint.method == "HEAD" && entry.method == "HEAD");
-            same && matches(&endpoint.template, &entry.path)
+            let same = endpoint.method == method || (endpoint.method == "HEAD" && called == "HEAD");
+            same && matches(&endpoint.template, target)
         };
         if let Some(at) = (0..inventory.endpoints.len()).find(is) {
             known.insert(at);
-        } else if ISSUERS
-            .iter()
-            .any(|own| *own == entry.path || (own.ends_with('/') && entry.path.starts_with(own)))
-        {
-            issuers += 1;
+        } else if own.iter().any(|own| *own == target || (own.ends_with('/') && target.starts_with(own))) {
+            issuers += count;
         } else {
-            *unknown.entry(format!("{} {}", entry.method, access_log::shown(&entry.path))).or_default() += 1;
+            *unknown.entry(format!("{called} {}", access_log::shown(target, &words))).or_default() += count;
         }
     }
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -91,6 +101,10 @@ fn judge(path: &Path, log: &Result<Log, String>, inventory: &Inventory) -> Claim
         return Claim::not_proven(ID, vec![Evidence::file(what), counted], remedy);
     }
     if unknown.is_empty() {
+        if bad > total {
+            let remedy = "write the log in JSON lines or the common log format: what could not be read may hide a route";
+            return Claim::not_proven(ID, vec![counted], remedy);
+        }
         return Claim::pass(ID, vec![counted]);
     }
     let mut found: Vec<Evidence> = unknown
@@ -117,6 +131,10 @@ mod tests {
     use crate::world::inventory::{Endpoint, Source};
 
     fn verdict(requests: &[(&str, &str, u16)]) -> (Verdict, Vec<String>) {
+        judged(requests, 1, &ISSUERS)
+    }
+
+    fn judged(requests: &[(&str, &str, u16)], bad: usize, own: &[&str]) -> (Verdict, Vec<String>) {
         let endpoint = Endpoint {
             method: "GET".into(),
             template: "/orders/{id}".into(),
@@ -134,8 +152,8 @@ mod tests {
                 status: *status,
             })
             .collect();
-        let log = Log { entries, bad: 1, cut: false };
-        let claim = judge(Path::new("/var/log/access.log"), &Ok(log), &inventory);
+        let log = Log { entries, bad, cut: false };
+        let claim = judge(Path::new("/var/log/access.log"), &Ok(log), &inventory, own);
         (claim.verdict, claim.evidence.into_iter().map(|evidence| evidence.what).collect())
     }
 
@@ -166,6 +184,21 @@ mod tests {
             "DELETE /orders/… was answered once, and neither the OpenAPI document nor a rule knows it"
         );
         assert!(told[1].starts_with("GET /debug/… was answered once"));
+        for (method, path, status) in
+            [("GET", "/live", 101), ("GET", "/api/v2/internal", 200), ("GET", "/console/run", 200)]
+        {
+            assert_eq!(verdict(&[known, (method, path, status)]).0, Verdict::Fail, "{path}");
+        }
+        // At a backend with an origin of its own, the issuer's paths are as unknown as any.
+        assert_eq!(judged(&[known, ("GET", "/login", 200)], 0, &[]).0, Verdict::Fail);
+        assert_eq!(judged(&[known, ("GET", "/login", 200)], 0, &ISSUERS).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn lines_that_could_not_be_read_may_hide_a_route() {
+        let known = ("GET", "/orders/7", 200);
+        assert_eq!(judged(&[known], 2, &[]).0, Verdict::NotProven);
+        assert_eq!(judged(&[known, ("GET", "/debug", 200)], 3, &[]).0, Verdict::Fail);
     }
 
     #[test]

@@ -118,8 +118,17 @@ fn judge(seen: &Seen, promised: Option<&Lifetime>, now: i64) -> Claim {
                 document::duration(*first),
                 document::duration(*second)
             );
-            let evidence = vec![Evidence::http(what)];
-            if second < first { Claim::pass(ID, evidence) } else { Claim::fail(ID, evidence, REMEDY) }
+            let mut evidence = vec![Evidence::http(what)];
+            let longer = promised.filter(|promised| *first > promised.seconds.saturating_add(SKEW));
+            if let Some(promised) = longer {
+                let promise = document::duration(promised.seconds);
+                evidence.push(Evidence::http(format!("that is longer than {}, {promise}", promised.source)));
+            }
+            if second < first && longer.is_none() {
+                Claim::pass(ID, evidence)
+            } else {
+                Claim::fail(ID, evidence, REMEDY)
+            }
         }
         Seen::Stored { before, after } => {
             let latest = |ends: &[End]| -> BTreeMap<String, Option<i64>> {
@@ -216,6 +225,9 @@ mod tests {
     fn what_answers_say_counts_and_what_cannot_be_looked_at_is_not_proven() {
         assert_eq!(judge(&Seen::Said(900, 899), None, 0).verdict, Verdict::Pass);
         assert_eq!(judge(&Seen::Said(900, 900), None, 0).verdict, Verdict::Fail);
+        let promised = Lifetime { seconds: 900, source: "session_lifetime".into() };
+        assert_eq!(judge(&Seen::Said(900, 899), Some(&promised), 0).verdict, Verdict::Pass);
+        assert_eq!(judge(&Seen::Said(315_360_000, 315_359_999), Some(&promised), 0).verdict, Verdict::Fail);
         assert_eq!(judge(&Seen::Cannot("x".into()), None, 0).verdict, Verdict::NotProven);
         assert_eq!(judge(&Seen::None("x".into()), None, 0).verdict, Verdict::NotApplicable);
     }
