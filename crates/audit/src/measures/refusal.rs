@@ -63,6 +63,9 @@ pub(crate) enum Shown {
     Unclear(String),
 }
 
+/// What the system says of a name that leads nowhere, in lower case. A name that was mistyped is no closed door.
+const NO_SUCH_NAME: &str = "failed to lookup address information";
+
 /// The rows of these attempts at the endpoints that are wanted.
 pub(crate) fn rows<'a>(
     inventory: &Inventory,
@@ -98,6 +101,9 @@ impl Row<'_> {
         let answer = match self.outcome {
             Ok(answer) => answer,
             // Nobody answers at the backend's own address, while the gateway reaches it: that is the point.
+            Err(why) if self.attempt == Attempt::PastTheGateway && why.contains(NO_SUCH_NAME) => {
+                return Shown::Unclear(format!("[audit] backend names nobody: {why}"));
+            }
             Err(why) if self.attempt == Attempt::PastTheGateway => {
                 return self.with_control(&format!("nobody: {why}"));
             }
@@ -176,7 +182,13 @@ pub(crate) fn claim(id: &str, rows: &[Row<'_>], remedy: &str) -> Claim {
     }
     let mut evidence = Vec::new();
     if let Some(row) = refused.first() {
-        let what = format!("{} refused {}", attempts(refused.len()), words(&refused));
+        let what = match row.outcome {
+            // That nobody is there is no refusal, and says so: a reader knows whether the address is the backend's.
+            Err(why) if refused.iter().all(|row| row.outcome.is_err()) => {
+                format!("{} found nobody with {}: {why}", attempts(refused.len()), words(&refused))
+            }
+            _ => format!("{} refused {}", attempts(refused.len()), words(&refused)),
+        };
         evidence.push(row.evidence(what));
         let together = refused.iter().filter(|row| !row.alone).count();
         if together > 0 {
@@ -360,6 +372,8 @@ mod tests {
         assert!(unclear(row(none, Err("connection refused"), true)));
         assert!(refused(row(Attempt::PastTheGateway, Err("connection refused"), true)));
         assert!(unclear(row(Attempt::PastTheGateway, Err("connection refused"), false)));
+        let nowhere = "failed to lookup address information: name or service not known";
+        assert!(unclear(row(Attempt::PastTheGateway, Err(nowhere), true)));
         assert!(unclear(row(Attempt::PastTheGateway, Ok(&answer(404, "")), true)));
     }
 }
