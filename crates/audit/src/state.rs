@@ -80,10 +80,21 @@ impl State {
         Self { folder: folder.to_owned() }
     }
 
-    /// The last report of an environment; none: there is none, or it is of another making.
+    /// What a report is compared with: the last one of its environment that looked at everything that it looked at, for a run of
+    /// a few measures says nothing of the others; where there is none such, the last one. None: there is none, or it is of
+    /// another making.
     #[must_use]
-    pub fn last(&self, environment: &str) -> Option<Report> {
-        Report::parse(&self.tip(environment)?).ok()
+    pub fn last(&self, report: &Report) -> Option<Report> {
+        let environment = &report.run.environment;
+        let covers = |earlier: &Report| {
+            report.measures.iter().all(|measure| earlier.measures.iter().any(|one| one.id == measure.id))
+        };
+        let tip = Report::parse(&self.tip(environment)?).ok()?;
+        if covers(&tip) {
+            return Some(tip);
+        }
+        let read = |file: PathBuf| Report::parse(&std::fs::read(file).ok()?).ok();
+        self.files(environment).into_iter().rev().filter_map(read).find(covers).or(Some(tip))
     }
 
     /// The reports of an environment that are kept, the oldest first.
@@ -309,13 +320,27 @@ mod tests {
         let kept = state.keep(&mut second, &key).unwrap();
         assert_eq!(second.run.previous, Some(hex_sha256(first.bytes.as_bytes())));
         assert_ne!(kept.file, first.file);
-        assert_eq!(state.last("staging"), Some(second));
+        assert_eq!(state.last(&report(200)), Some(second));
         assert_eq!(state.history("staging").len(), 2);
         assert_eq!(std::fs::read_to_string(&kept.file).unwrap(), kept.bytes);
         for file in [&kept.file, &state.last_file("staging"), &state.folder.join(KEY)] {
             assert_eq!(mode(file), 0o600, "{}", file.display());
         }
         assert_eq!(mode(&state.folder), 0o700);
+    }
+
+    /// Or what got worse in between would be told of nowhere.
+    #[test]
+    fn a_run_of_a_few_measures_is_not_what_a_whole_one_is_compared_with() {
+        let (_folder, state) = state();
+        let key = state.key().unwrap();
+        let mut whole = report(100);
+        state.keep(&mut whole, &key).unwrap();
+        let mut part = report(150);
+        part.measures.truncate(1);
+        state.keep(&mut part, &key).unwrap();
+        assert_eq!(state.last(&report(200)), Some(whole));
+        assert_eq!(state.last(&part.clone()), Some(part));
     }
 
     #[test]
@@ -396,7 +421,7 @@ mod tests {
         let kept = state.keep(&mut last, &key).unwrap();
         assert!(kept.unpruned.is_some_and(|why| why.contains("pruned-staging")));
         assert_eq!(std::fs::read_to_string(&kept.file).unwrap(), kept.bytes);
-        assert_eq!(state.last("staging"), Some(last));
+        assert_eq!(state.last(&report(0)), Some(last));
         assert!(first.file.exists());
     }
 

@@ -96,7 +96,7 @@ async fn audited(arguments: &Audit, environment: &Environment) -> Result<Audited
     match (&earlier, evidence::state(configuration)) {
         (Some(earlier), _) => report.compare(earlier),
         (None, Some(state)) if arguments.from.is_none() => {
-            last = state.last(&report.run.environment);
+            last = state.last(&report);
             if let Some(last) = &last {
                 report.show_drift(last);
             }

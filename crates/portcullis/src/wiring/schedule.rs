@@ -181,7 +181,7 @@ async fn audited(installation: &Installation) -> Result<(Report, String), String
     let key = super::evidence::key(configuration).map_err(|error| error.message)?;
     let mut report = ::audit::run(config, Only::All, |_| ()).await;
     let state = super::evidence::state(configuration);
-    if let Some(last) = state.and_then(|state| state.last(&report.run.environment)) {
+    if let Some(last) = state.and_then(|state| state.last(&report)) {
         report.show_drift(&last);
     }
     let bytes = super::evidence::finish(configuration, &mut report, key.as_ref()).bytes;
