@@ -31,16 +31,17 @@ impl Copy {
         let (mut ids, mut paths) = (Vec::new(), Vec::new());
         for record in listed.split('\0') {
             // `MODE KIND ID SIZE\tPATH`; a link's mode is 120000.
-            let Some((about, path)) = record.split_once('\t').filter(|(_, path)| is_advisory(path)) else {
-                continue;
-            };
+            let Some((about, path)) = record.split_once('\t') else { continue };
             let about: Vec<&str> = about.split_whitespace().collect();
-            let [mode, "blob", id, size] = about.as_slice() else { continue };
-            if path.split('/').any(|folder| folder.starts_with('.')) {
+            let [mode, kind, id, size] = about.as_slice() else { continue };
+            // A link or another repository may stand for a whole folder of advisories.
+            let elsewhere = *mode == "120000" || *kind == "commit";
+            let hidden = path.split('/').any(|folder| folder.starts_with('.'));
+            if hidden || !(is_advisory(path) || elsewhere) {
                 continue;
             }
             // A link is not followed, and what it stands for not known.
-            if *mode != "120000" && size.parse().is_ok_and(|size: u64| size <= MAXIMUM_FILE) {
+            if !elsewhere && size.parse().is_ok_and(|size: u64| size <= MAXIMUM_FILE) {
                 ids.push((*id).to_owned());
                 paths.push(path);
             } else {

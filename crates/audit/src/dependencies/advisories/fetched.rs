@@ -101,7 +101,9 @@ async fn fetch(
     if let Some(authorization) = &remote.authorization {
         // Neither in an argument, which every process of this machine may read, nor in a file. It goes to that host alone:
         // git would carry it along to wherever a redirect leads.
-        command.args(["-c", "http.followRedirects=false"]);
+        // Bound to the whole URL, for what the user's own configuration says of its host would count for more.
+        let setting = format!("http.{}.followRedirects=false", remote.shown());
+        command.args(["-c", "http.followRedirects=false", "-c", &setting]);
         let origin = remote.url.origin().ascii_serialization();
         command.arg(format!("--config-env=http.{origin}/.extraHeader={VARIABLE}"));
         command.env(VARIABLE, authorization.expose_secret());
@@ -141,8 +143,7 @@ async fn listen(group: &mut Group, tell: impl Fn(String)) -> String {
     String::from_utf8_lossy(&told).into_owned()
 }
 
-/// A git and whatever it started: none of them outlives the time that it was given. A signal that ends us leaves it to its own
-/// end, which is not far: it stops at a silence of 30 s.
+/// A git and whatever it started: none of them outlives the time that it was given. A signal that ends us leaves it to its own end.
 struct Group(tokio::process::Child);
 
 impl Drop for Group {
