@@ -68,7 +68,7 @@ pub(crate) async fn claims(world: &World) -> Vec<Claim> {
     let mut claims: Vec<Claim> = refusal::inventory(inventory).into_iter().collect();
     claims.push(named(inventory, matrix));
     claims.push(ruled(inventory));
-    claims.push(called::claim(&world.config, inventory));
+    claims.push(called::claim(&world.config, inventory).await);
     claims.push(there(inventory, matrix));
     claims.push(obtainable(world).await);
     claims.push(refusal::claim(

@@ -63,6 +63,8 @@ pub(crate) struct Log {
     pub(crate) entries: Vec<Entry>,
     /// Lines that are no request in a format that is known.
     pub(crate) bad: usize,
+    /// Those of them that may well be a request that was served.
+    pub(crate) unread: usize,
     /// Whether older lines were left out.
     pub(crate) cut: bool,
 }
@@ -95,17 +97,39 @@ pub(crate) fn read(path: &Path) -> Result<Log, String> {
         }
         let whole = line.last() == Some(&b'\n') || (count as u64) < LONGEST;
         let text = String::from_utf8_lossy(&line);
-        if !half && whole && !text.trim().is_empty() {
-            match entry(text.trim()) {
+        let text = text.trim();
+        if !half && !text.is_empty() {
+            match entry(text).filter(|_| whole) {
                 Some(entry) => log.entries.push(entry),
-                None => log.bad += 1,
+                None => {
+                    log.bad += 1;
+                    // Without its end, the last line is one that is still being written.
+                    let ended = line.last() == Some(&b'\n') || !whole;
+                    log.unread += usize::from(ended && may_be_served(text));
+                }
             }
-        } else if !half && !whole {
-            log.bad += 1;
         }
         // The rest of a line that is too long is part of it.
         half = !whole;
     }
+}
+
+/// Whether an answer shows that there is a route: what was refused, not found or failed does not. 101 opens a WebSocket.
+pub(crate) fn is_served(status: u16) -> bool {
+    status == 101 || (200..400).contains(&status)
+}
+
+/// Whether a line that could not be read may hide a route: JSON, unless it says that nothing was served, and whatever has the
+/// status of a served request behind a quoted part, where the common format has it.
+fn may_be_served(line: &str) -> bool {
+    if line.starts_with('{') {
+        let status = serde_json::from_str(line).ok().and_then(|line: Value| status(&parts(&line)));
+        return status.is_none_or(is_served);
+    }
+    line.match_indices("\" ").any(|(at, _)| {
+        let word = line[at + 2..].split_ascii_whitespace().next().unwrap_or_default();
+        word.len() == 3 && word.parse().is_ok_and(is_served)
+    })
 }
 
 fn entry(line: &str) -> Option<Entry> {
@@ -130,23 +154,32 @@ fn made(request: &str, status: u16) -> Option<Entry> {
     entry_of(method, target, status)
 }
 
-fn json(line: &Value) -> Option<Entry> {
-    let parts: Vec<&Value> =
-        std::iter::once(line).chain(PARTS.iter().filter_map(|name| line.get(name))).collect();
-    let find = |names: &[&str]| {
-        parts
-            .iter()
-            .find_map(|part| names.iter().find_map(|name| part.get(name).filter(|value| !value.is_object())))
-    };
-    let status = find(&STATUSES)?;
+/// The line itself, and its members that hold the request or the answer.
+fn parts(line: &Value) -> Vec<&Value> {
+    std::iter::once(line).chain(PARTS.iter().filter_map(|name| line.get(name))).collect()
+}
+
+fn find<'a>(parts: &[&'a Value], names: &[&str]) -> Option<&'a Value> {
+    parts
+        .iter()
+        .find_map(|part| names.iter().find_map(|name| part.get(name).filter(|value| !value.is_object())))
+}
+
+fn status(parts: &[&Value]) -> Option<u16> {
+    let status = find(parts, &STATUSES)?;
     let status = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
-    let status = u16::try_from(status).ok()?;
+    u16::try_from(status).ok()
+}
+
+fn json(line: &Value) -> Option<Entry> {
+    let parts = parts(line);
+    let status = status(&parts)?;
     // Loggers have a `target` of their own, which is no path.
     let path = parts.iter().find_map(|part| {
         let values = PATHS.iter().filter_map(|name| part.get(name)?.as_str());
-        values.into_iter().find(|value| value.starts_with('/') || value.contains("://"))
+        values.into_iter().find(|value| value.starts_with('/') || value.contains("://") || *value == "*")
     });
-    match (find(&METHODS).and_then(Value::as_str), path) {
+    match (find(&parts, &METHODS).and_then(Value::as_str), path) {
         (Some(method), Some(target)) => entry_of(method, target, status),
         // nginx's own `$request`.
         _ => made(line.get("request")?.as_str()?, status),
@@ -166,12 +199,14 @@ fn entry_of(method: &str, target: &str, status: u16) -> Option<Entry> {
         }
         _ => target,
     };
-    let known = path.starts_with('/') && (100..600).contains(&status);
+    // OPTIONS alone may ask about the server as a whole (RFC 9112 section 3.2.4).
+    let whole = method == "OPTIONS" && path == "*";
+    let known = (path.starts_with('/') || whole) && (100..600).contains(&status);
     known.then(|| Entry { method, path: path.to_owned(), status })
 }
 
-/// A path as it may be shown: its first segment, and those that stand in a known template. Any other may be a number, a name or
-/// a token of somebody's, and so may a first one with a digit or a sign in it, `v2` apart.
+/// A path as it may be shown: segments that stand in a known template, and a first one of up to 24 letters, `-`, `_` and `.`, or
+/// that is a version such as `v2`. Any other may be a number, a name or a token of somebody's, and is `…`.
 pub(crate) fn shown(path: &str, words: &BTreeSet<&str>) -> String {
     let is_word = |segment: &str| {
         let version = segment.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.len() < 3);
@@ -190,6 +225,8 @@ pub(crate) fn shown(path: &str, words: &BTreeSet<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn is(line: &str) -> Option<(String, String, u16)> {
@@ -222,6 +259,43 @@ mod tests {
         ] {
             assert_eq!(is(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_may_hide_a_route_is_counted_apart() {
+        let of = |text: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let log = read(file.path()).unwrap();
+            (log.entries.len(), log.bad, log.unread)
+        };
+        for (line, wanted) in [
+            ("listening on port 3000", (0, 1, 0)),
+            (r#"{"message": "listening"}"#, (0, 1, 1)),
+            (r#"{"verb": "GET", "route": "/debug", "code": 200}"#, (0, 1, 1)),
+            (r#"{"method": "GET", "path": "debug", "status": 200}"#, (0, 1, 1)),
+            (r#"{"method": "GET", "path": "debug", "status": 404}"#, (0, 1, 0)),
+            (r#"{"method": "GET""#, (0, 1, 1)),
+            (r#"203.0.113.7 - - [x] "GET /debug" 200 5"#, (0, 1, 1)),
+            (r#"203.0.113.7 - - [x] "GET /a\" b HTTP/1.1" 200 5"#, (0, 1, 1)),
+            (r#"203.0.113.7 - - [x] "\x16\x03\x01" 400 0"#, (0, 1, 0)),
+            (r#"::1 - - [x] "OPTIONS * HTTP/1.0" 200 126"#, (1, 0, 0)),
+        ] {
+            assert_eq!(of(&format!("{line}\n")), wanted, "{line}");
+        }
+        assert_eq!(of(r#"{"method": "GET""#), (0, 1, 0), "it is still being written");
+        assert_eq!(of(&format!("{{{}\n", "x".repeat(70_000))), (0, 1, 1), "it is too long");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (send, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || send.send(read(&pipe)));
+        let told = told.recv_timeout(std::time::Duration::from_secs(20)).expect("it waits for a writer");
+        assert!(told.unwrap_err().ends_with("is no file"));
     }
 
     #[test]

@@ -98,3 +98,38 @@ pub(super) fn fetch_metadata(seen: &[Seen]) -> Claim {
     });
     tally::claim(id, found, "no unsafe method here to try", remedy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Transcript;
+    use crate::world::http::Answer;
+
+    /// What two foreign requests for one endpoint make: without `Sec-Fetch-Site`, and with it.
+    fn verdict(without: u16, with: u16, opened: bool) -> Verdict {
+        let seen = |leg, status, opened: bool| {
+            let mut headers = http::HeaderMap::new();
+            if opened {
+                headers.insert("access-control-allow-origin", http::HeaderValue::from_static("*"));
+            }
+            let transcript = Transcript { request: String::new(), response: String::new() };
+            let origin = Origin::Foreign(vec!["https://foreign.example".into()]);
+            let outcome = Ok(Answer { status, headers, body: bytes::Bytes::new(), transcript });
+            Seen { endpoint: "POST /orders".into(), leg, origin, outcome }
+        };
+        fetch_metadata(&[seen(Leg::Unauthorized, without, false), seen(Leg::SameOrigin, with, opened)])
+            .verdict
+    }
+
+    #[test]
+    fn a_throttle_or_a_fault_in_passing_says_nothing_of_fetch_metadata() {
+        assert_eq!(verdict(403, 403, false), Verdict::Pass);
+        for status in [429, 500, 503] {
+            assert_eq!(verdict(403, status, false), Verdict::NotProven, "{status}");
+            assert_eq!(verdict(403, status, true), Verdict::Fail, "{status}, and any origin may read it");
+        }
+        for status in [200, 204, 302, 400, 401, 404] {
+            assert_eq!(verdict(403, status, false), Verdict::Fail, "{status}");
+        }
+    }
+}
