@@ -237,6 +237,8 @@ section! {
         examples: BTreeMap<String, String>,
         secrets_baseline: PathBuf,
         advisories: String,
+        advisories_password_file: PathBuf,
+        advisories_password: SecretReference,
         dependency_window: Span,
         deployed: PathBuf,
         registry: String,

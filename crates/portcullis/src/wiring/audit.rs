@@ -181,9 +181,16 @@ fn dependencies(
 ) -> Result<audit::config::Dependencies, CommandError> {
     let path = |written: &Option<std::path::PathBuf>| written.as_ref().map(|path| configuration.path(path));
     let variable = |name: &str| configuration.variables().get(name).map(std::path::PathBuf::from);
+    let password = configuration.secrets().text(
+        "audit.advisories_password",
+        path(&section.advisories_password_file).as_deref(),
+        section.advisories_password.as_ref(),
+    )?;
     let advisories = section.advisories.as_ref().map(|written| {
-        audit::dependencies::Advisories::parse(written, |folder| configuration.path(folder))
-            .map_err(|why| CommandError::usage(format!("audit.advisories: {why}")))
+        audit::dependencies::Advisories::parse(written, password.as_ref(), |folder| {
+            configuration.path(folder)
+        })
+        .map_err(|why| CommandError::usage(format!("audit.advisories: {why}")))
     });
     let mut dependencies = audit::config::Dependencies {
         advisories: advisories.transpose()?,

@@ -118,6 +118,11 @@ impl Found<'_> {
             );
             self.read("audit.database_key", &audit.database_key_file, audit.database_key.as_ref());
             self.read("audit.backup_key", &audit.backup_key_file, audit.backup_key.as_ref());
+            self.read(
+                "audit.advisories_password",
+                &audit.advisories_password_file,
+                audit.advisories_password.as_ref(),
+            );
             self.read("audit.client_secret", &audit.client_secret_file, audit.client_secret.as_ref());
             self.read("audit.user_password", &audit.user_password_file, audit.user_password.as_ref());
             self.read("audit.api_key", &audit.api_key_file, audit.api_key.as_ref());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 /// Where the database is.
@@ -21,18 +21,23 @@ pub enum Advisories {
 #[derive(Clone, Debug)]
 pub struct Remote {
     pub(super) url: Url,
-    /// The value of an `Authorization` header, as the URL's user and password were written (RFC 7617).
+    /// The `Authorization` header of the URL's user and the password (RFC 7617).
     pub(super) authorization: Option<SecretString>,
 }
 
 impl Advisories {
-    /// What was written: a URL, else a folder.
+    /// What was written: a URL, else a folder. The password of the URL's user comes by itself, for what holds one has a type
+    /// that does not print.
     ///
     /// # Errors
-    /// A URL by which nothing is fetched; the text repeats nothing of it but its scheme.
-    pub fn parse(written: &str, folder: impl FnOnce(&Path) -> PathBuf) -> Result<Self, String> {
+    /// A URL by which nothing is fetched, or with a password in it; the text repeats nothing of it but its scheme.
+    pub fn parse(
+        written: &str,
+        password: Option<&SecretString>,
+        folder: impl FnOnce(&Path) -> PathBuf,
+    ) -> Result<Self, String> {
         if written.contains("://") {
-            Remote::parse(written).map(Self::Remote)
+            Remote::parse(written, password).map(Self::Remote)
         } else {
             Ok(Self::Folder(folder(Path::new(written))))
         }
@@ -40,13 +45,13 @@ impl Advisories {
 }
 
 impl Remote {
-    fn parse(written: &str) -> Result<Self, String> {
+    fn parse(written: &str, password: Option<&SecretString>) -> Result<Self, String> {
         let mut url = Url::parse(written).map_err(|error| format!("its URL cannot be read: {error}"))?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err("the URL of a repository has neither ? nor #".into());
         }
         let authorization = match url.scheme() {
-            "https" => credentials(&mut url)?,
+            "https" => credentials(&mut url, password)?,
             "file" if url.host().is_none() => None,
             "file" => return Err("file:// is of this machine, and names no host: file:///a/folder".into()),
             other => return Err(format!("{other}:// is not fetched; https:// and file:// are")),
@@ -60,21 +65,20 @@ impl Remote {
     }
 }
 
-/// Takes user and password out of the URL.
-fn credentials(url: &mut Url) -> Result<Option<SecretString>, String> {
-    if url.username().is_empty() && url.password().is_none() {
+/// Takes the user out of the URL.
+fn credentials(url: &mut Url, password: Option<&SecretString>) -> Result<Option<SecretString>, String> {
+    if url.password().is_some() {
+        let why = "the URL holds a password: put it into a file (mode 0600), and name that in advisories_password_file";
+        return Err(why.into());
+    }
+    if url.username().is_empty() && password.is_none() {
         return Ok(None);
     }
-    let decoded = |written: &str| {
-        let form = format!("v={}", written.replace('+', "%2B").replace('&', "%26"));
-        url::form_urlencoded::parse(form.as_bytes())
-            .map(|(_, value)| value.into_owned())
-            .next()
-            .unwrap_or_default()
-    };
-    let pair = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
-    let taken = url.set_username("").and_then(|()| url.set_password(None));
-    taken.map_err(|()| "its user cannot be read".to_owned())?;
+    let form = format!("v={}", url.username().replace('+', "%2B").replace('&', "%26"));
+    let user = url::form_urlencoded::parse(form.as_bytes()).map(|(_, value)| value.into_owned()).next();
+    let password = password.map_or("", |password| password.expose_secret());
+    let pair = format!("{}:{password}", user.unwrap_or_default());
+    url.set_username("").map_err(|()| "its user cannot be read".to_owned())?;
     Ok(Some(format!("Authorization: Basic {}", STANDARD.encode(pair)).into()))
 }
 
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     fn parse(written: &str) -> Result<Advisories, String> {
-        Advisories::parse(written, |path| Path::new("/etc/portcullis").join(path))
+        Advisories::parse(written, None, |path| Path::new("/etc/portcullis").join(path))
     }
 
     #[test]
@@ -105,6 +109,7 @@ mod tests {
             "https://git.example.com/db?token=s3cret",
             "https://git.example.com/db#s3cret",
             "https://s3cret:x@:99999999/",
+            "https://ada:s3cret@git.example.com/db",
         ] {
             let why = parse(refused).err().unwrap_or_else(|| panic!("{refused} is taken"));
             assert!(!why.contains("s3cret"), "{why}");
@@ -113,11 +118,14 @@ mod tests {
 
     #[test]
     fn who_asks_is_no_part_of_the_url() {
-        let Ok(Advisories::Remote(remote)) = parse("https://ada:s3cr%40t+@git.example.com/db") else {
+        let password = SecretString::from("s3cr@t+");
+        let written = "https://ada%2Bb@git.example.com/db";
+        let Ok(Advisories::Remote(remote)) = Advisories::parse(written, Some(&password), Path::to_owned)
+        else {
             panic!("a URL")
         };
         assert_eq!(remote.shown(), "https://git.example.com/db");
-        let header = format!("Authorization: Basic {}", STANDARD.encode("ada:s3cr@t+"));
+        let header = format!("Authorization: Basic {}", STANDARD.encode("ada+b:s3cr@t+"));
         assert_eq!(remote.authorization.as_ref().map(ExposeSecret::expose_secret), Some(header.as_str()));
         assert!(!format!("{remote:?}").contains("s3cr"), "{remote:?}");
     }
